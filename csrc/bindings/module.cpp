@@ -1,0 +1,39 @@
+// Index of fastgmm._core: one bind_<family>.cpp per kernel family.
+#include "bindings/arrays.h"
+#include "core/arena.h"
+#include "core/simd.h"
+
+namespace fg {
+
+void bind_histogram(py::module_& m);
+void bind_em(py::module_& m);
+void bind_components(py::module_& m);
+void bind_morphology(py::module_& m);
+void bind_median(py::module_& m);
+
+namespace {
+
+Simd simd_from_name(const std::string& name) {
+  for (Simd level : {Simd::baseline, Simd::avx2, Simd::avx512}) {
+    if (name == simd_name(level)) return level;
+  }
+  throw std::invalid_argument("SIMD level must be baseline, avx2 or avx512, got " + name);
+}
+
+}  // namespace
+}  // namespace fg
+
+PYBIND11_MODULE(_core, m) {
+  m.doc() = "Compiled kernels of fastgmm.";
+  fg::bind_histogram(m);
+  fg::bind_em(m);
+  fg::bind_components(m);
+  fg::bind_morphology(m);
+  fg::bind_median(m);
+  m.def("release_memory", &fg::release_memory, "Free the scratch blocks kept for reuse; return their bytes.");
+  m.def("simd_level", [] { return fg::simd_name(fg::simd_level()); }, "The instruction set in use.");
+  m.def("simd_supported", [] { return fg::simd_name(fg::simd_supported()); }, "The highest one here.");
+  m.def(
+      "set_simd_level", [](const std::string& name) { fg::set_simd_level(fg::simd_from_name(name)); },
+      fg::py::arg("name"), "Use this instruction set, or the highest supported one below it.");
+}

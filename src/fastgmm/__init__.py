@@ -1,0 +1,34 @@
+"""Exact Gaussian mixtures from histograms, bit-packed CT volume kernels, and lung tissue labelling."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastgmm._histogram import Histogram, PhasedHistogram
+    from fastgmm.mixture import FastGMM
+
+__all__ = ["FastGMM", "Histogram", "PhasedHistogram", "release_memory"]
+
+_HOME = {"FastGMM": "fastgmm.mixture", "Histogram": "fastgmm._histogram", "PhasedHistogram": "fastgmm._histogram"}
+
+
+def release_memory() -> None:
+    """Give the scratch memory that the compiled kernels keep for reuse back to the system."""
+    from fastgmm import _core
+
+    _core.release_memory()
+
+
+def __getattr__(name: str) -> Any:
+    import importlib
+
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("fastgmm")
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,116 @@
+"""What a backend is: a module with these functions, one group per kernel family.
+
+Arguments arrive checked: arrays are C-contiguous and of one of the dtypes named, masks are `PackedMask`, numbers are in
+range, `n_jobs` is at least 1. Results are equal on every backend and for every `n_jobs`. Text meant for users stands in
+the public functions; here is what a kernel must compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from fastgmm._packed_mask import PackedMask
+from fastgmm._types import AnyArray, BoolArray, Connectivity, Float64Array, Int16Array, Int64Array, Shape3, UInt8Array
+
+COMPONENT_DTYPE = np.dtype(
+    [(name, np.int64) for name in ("label", "n_voxels", "z0", "y0", "x0", "z1", "y1", "x1")]
+    + [(name, np.int64) for name in ("c_z0", "c_z1", "c_y0", "c_y1", "c_x0", "c_x1")]
+)
+
+
+class HistogramKernels(Protocol):
+    """Count and look up."""
+
+    def histogram(
+        self, volume: AnyArray, mask: PackedMask | None, phases: int, n_jobs: int
+    ) -> tuple[Int64Array, Int64Array]:
+        """Count int8/16/32 or uint8/16 values under the mask by (running index in z, y, x order) mod phases.
+
+        Returns the distinct values that occur, rising, and their counts of shape (phases, n_values).
+        """
+        ...
+
+    def apply_table(
+        self, volume: Int16Array, table: UInt8Array, mask: PackedMask | None, out: UInt8Array, n_jobs: int
+    ) -> None:
+        """Write table[value + 32768] where the mask is set (everywhere without one), 0 elsewhere."""
+        ...
+
+    def threshold_below(self, volume: AnyArray, value: int, n_jobs: int) -> PackedMask:
+        """Return the voxels of an int8/16/32 or uint8/16 volume with intensity < value."""
+        ...
+
+
+class ComponentKernels(Protocol):
+    """Connected components, numbered from 1 by their first voxel in scan order."""
+
+    def label_components(
+        self, mask: PackedMask, connectivity: Connectivity, n_jobs: int
+    ) -> tuple[AnyArray, int]:
+        """Return labels of shape (nz, ny, nx), int32 (int64 above 2^31 - 1 components), and their number."""
+        ...
+
+    def component_table(self, mask: PackedMask, connectivity: Connectivity, n_jobs: int) -> AnyArray:
+        """Return one COMPONENT_DTYPE record per component: box ends exclusive, c_* the voxels on each face."""
+        ...
+
+    def filter_components(
+        self,
+        mask: PackedMask,
+        connectivity: Connectivity,
+        choose: Callable[[AnyArray], BoolArray],
+        n_jobs: int,
+    ) -> PackedMask:
+        """Return the components for which `choose`, given the table, says True."""
+        ...
+
+
+class MorphologyKernels(Protocol):
+    """Erosion and dilation; a ball of radii r has the offsets d with sum of (d / (r + 1/2))^2 <= 1."""
+
+    def binary_opening(self, mask: PackedMask, iterations: int, n_jobs: int) -> PackedMask:
+        """Erode then dilate `iterations` times with the 6-neighbour cross; outside is 0 in both steps."""
+        ...
+
+    def binary_opening_ball(self, mask: PackedMask, radius: Shape3, n_jobs: int) -> PackedMask:
+        """Erode then dilate with the ball; outside is 0 in both steps."""
+        ...
+
+    def binary_closing_ball(self, mask: PackedMask, radius: Shape3, n_jobs: int) -> PackedMask:
+        """Pad with 0 by the radius, dilate, erode, crop."""
+        ...
+
+
+class MedianKernels(Protocol):
+    """Rank filter of labels."""
+
+    def median_filter(self, labels: UInt8Array, size: Shape3, out: UInt8Array, n_jobs: int) -> None:
+        """Write the value of 0-based rank n // 2 among the n = sz sy sx labels of each box.
+
+        Offsets along an axis are -(s // 2) .. s - 1 - s // 2; outside is reflected about the edge of the border voxel.
+        """
+        ...
+
+
+class HistogramFit(NamedTuple):
+    """Result of EM on a histogram."""
+
+    weights: Float64Array
+    means: Float64Array
+    variances: Float64Array
+    lower_bounds: Float64Array
+    n_iter: int
+    converged: bool
+
+
+class EMKernels(Protocol):
+    """Expectation-maximisation of Gaussian mixtures."""
+
+
+class Backend(
+    HistogramKernels, ComponentKernels, MorphologyKernels, MedianKernels, EMKernels, Protocol
+):
+    """All five families."""

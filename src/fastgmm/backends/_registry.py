@@ -1,0 +1,68 @@
+"""Which backends can run here, and which one a call gets."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any, cast
+
+from fastgmm.backends._contract import Backend
+from fastgmm.errors import BackendUnavailableError
+
+_MODULES = {"reference": "fastgmm.backends._reference", "cpp": "fastgmm.backends._cpp"}
+_HOW_TO_GET = {
+    "reference": "it needs NumPy only",
+    "cpp": "reinstall fastgmm where a C++17 compiler is at hand: pip install --force-reinstall --no-cache-dir fastgmm",
+}
+BACKENDS = tuple(_MODULES)
+_loaded: dict[str, Backend | str] = {}
+
+
+def can_use(name: str) -> tuple[bool, str]:
+    """Return whether the backend runs here, and the reason if not."""
+    found = _load(name)
+    return (False, found) if isinstance(found, str) else (True, "")
+
+
+def usable_backends() -> list[str]:
+    """Return the names of the backends that run here."""
+    return [name for name in BACKENDS if can_use(name)[0]]
+
+
+def choose_backend(name: str = "auto", *arrays: Any) -> str:
+    """Return the name of the backend for the arrays, or raise `BackendUnavailableError`.
+
+    "auto" means the environment variable FASTGMM_BACKEND if set, else cpp.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"backend must be a string, got {name!r}")
+    for array in arrays:
+        if type(array).__module__.partition(".")[0] == "cupy":
+            raise BackendUnavailableError(
+                "CuPy arrays need the cuda backend, which this version does not have; pass NumPy arrays (cupy.asnumpy)"
+            )
+    asked = (os.environ.get("FASTGMM_BACKEND") or "cpp") if name == "auto" else name
+    if asked not in _MODULES:
+        raise ValueError(f"backend must be one of {('auto', *BACKENDS)}, got {asked!r}")
+    usable, reason = can_use(asked)
+    if not usable:
+        raise BackendUnavailableError(
+            f"backend {asked!r} cannot run: {reason}. To get it, {_HOW_TO_GET[asked]}. "
+            f"Usable here: {', '.join(usable_backends())}"
+        )
+    return asked
+
+
+def get_backend(name: str = "auto", *arrays: Any) -> Backend:
+    """Return the backend's module for the arrays, or raise `BackendUnavailableError`."""
+    return cast(Backend, _load(choose_backend(name, *arrays)))
+
+
+def _load(name: str) -> Backend | str:
+    """Return the backend's module, or why it cannot be imported."""
+    if name not in _loaded:
+        try:
+            _loaded[name] = cast(Backend, importlib.import_module(_MODULES[name]))
+        except ImportError as error:
+            _loaded[name] = str(error)
+    return _loaded[name]
