@@ -47,9 +47,7 @@ class HistogramKernels(Protocol):
 class ComponentKernels(Protocol):
     """Connected components, numbered from 1 by their first voxel in scan order."""
 
-    def label_components(
-        self, mask: PackedMask, connectivity: Connectivity, n_jobs: int
-    ) -> tuple[AnyArray, int]:
+    def label_components(self, mask: PackedMask, connectivity: Connectivity, n_jobs: int) -> tuple[AnyArray, int]:
         """Return labels of shape (nz, ny, nx), int32 (int64 above 2^31 - 1 components), and their number."""
         ...
 
@@ -96,21 +94,50 @@ class MedianKernels(Protocol):
 
 
 class HistogramFit(NamedTuple):
-    """Result of EM on a histogram."""
+    """Result of EM on weighted one-dimensional values; the arrays have shape (n_components,)."""
 
     weights: Float64Array
     means: Float64Array
     variances: Float64Array
+    precisions_cholesky: Float64Array
     lower_bounds: Float64Array
-    n_iter: int
     converged: bool
+    collapsed: int = -1
+
+    @property
+    def n_iter(self) -> int:
+        """The number of EM steps."""
+        return int(self.lower_bounds.size)
 
 
 class EMKernels(Protocol):
     """Expectation-maximisation of Gaussian mixtures."""
 
+    def em_histogram(
+        self,
+        values: Float64Array,
+        counts: Float64Array,
+        weights: Float64Array,
+        means: Float64Array,
+        precisions_cholesky: Float64Array,
+        *,
+        tol: float,
+        max_iter: int,
+        reg_covar: float,
+        lower_bound: float,
+        n_jobs: int,
+    ) -> HistogramFit:
+        """Run EM on values that occur counts times, from the parameters given (precisions_cholesky = 1 / sd).
 
-class Backend(
-    HistogramKernels, ComponentKernels, MorphologyKernels, MedianKernels, EMKernels, Protocol
-):
+        Each step, in this order: log densities with the present parameters; responsibilities r; for each component
+        mass = sum(r counts) + 10 eps, mean = sum(r counts x) / mass, variance = sum(r counts (x - mean)^2) / mass +
+        reg_covar; weights = masses / their sum; lower bound = mean log-likelihood before the update. Stops when the
+        bound, which starts at `lower_bound`, changes by less than tol. `collapsed` is the first component whose
+        variance was not positive (the loop stops before that step's bound), -1 if there was none.
+        The compiled backends share their bits: csrc/shared/gaussian.h has the formulas and the order of the sums.
+        """
+        ...
+
+
+class Backend(HistogramKernels, ComponentKernels, MorphologyKernels, MedianKernels, EMKernels, Protocol):
     """All five families."""

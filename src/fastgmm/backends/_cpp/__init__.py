@@ -1,0 +1,10 @@
+"""The compiled backend: makes outputs and calls `fastgmm._core`; one file per family."""
+
+from __future__ import annotations
+
+from fastgmm import _core
+from fastgmm.backends._cpp.em import em_histogram
+
+simd_level = _core.simd_level
+
+__all__ = ["em_histogram", "simd_level"]
