@@ -1,5 +1,6 @@
 """Exact Gaussian mixtures from histograms, bit-packed CT volume kernels, and lung tissue labelling."""
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,13 +10,14 @@ if TYPE_CHECKING:
 __all__ = ["FastGMM", "Histogram", "PhasedHistogram", "release_memory"]
 
 _HOME = {"FastGMM": "fastgmm.mixture", "Histogram": "fastgmm._histogram", "PhasedHistogram": "fastgmm._histogram"}
+_PACKAGES = ("backends", "cohort", "io", "lung", "mixture", "volume")
 
 
 def release_memory() -> None:
     """Give the scratch memory that the compiled kernels keep for reuse back to the system."""
-    from fastgmm import _core
-
-    _core.release_memory()
+    core = sys.modules.get("fastgmm._core")
+    if core is not None:
+        core.release_memory()
 
 
 def __getattr__(name: str) -> Any:
@@ -27,8 +29,10 @@ def __getattr__(name: str) -> Any:
         return version("fastgmm")
     if name in _HOME:
         return getattr(importlib.import_module(_HOME[name]), name)
+    if name in _PACKAGES:
+        return importlib.import_module(f"fastgmm.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return [*__all__, "__version__"]
+    return sorted([*__all__, *_PACKAGES, "__version__"])

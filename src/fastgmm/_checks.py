@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+import sys
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, Shape3
@@ -13,23 +16,23 @@ from fastgmm._types import AnyArray, Shape3
 INTEGER_DTYPES = tuple(np.dtype(t) for t in (np.int8, np.int16, np.int32, np.uint8, np.uint16))
 
 
-def check_int(value: Any, name: str, *, low: int, high: int | None = None) -> int:
-    """Return an int in low..high."""
+def check_int(value: Any, name: str, *, low: int | None = None, high: int | None = None) -> int:
+    """Return an int in low..high, either end open if None."""
     try:
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an int, got {value!r}") from None
     if isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be an int, got {value!r}")
-    if number < low or (high is not None and number > high):
-        span = f"at least {low}" if high is None else f"in {low}..{high}"
+    if (low is not None and number < low) or (high is not None and number > high):
+        span = f"at least {low}" if high is None else f"at most {high}" if low is None else f"in {low}..{high}"
         raise ValueError(f"{name} must be {span}, got {number}")
     return number
 
 
 def check_triple(value: Any, name: str, *, low: int, high: int | None = None) -> Shape3:
     """Return three ints in low..high for an int or a (z, y, x) sequence of them."""
-    if isinstance(value, tuple | list | np.ndarray):
+    if isinstance(value, tuple | list) or (isinstance(value, np.ndarray) and value.ndim):
         if len(value) != 3:
             raise ValueError(f"{name} must be an int or 3 ints (z, y, x), got {value!r}")
         z, y, x = (check_int(v, name, low=low, high=high) for v in value)
@@ -40,25 +43,52 @@ def check_triple(value: Any, name: str, *, low: int, high: int | None = None) ->
 
 def check_mask(mask: Any, name: str = "mask", shape: tuple[int, ...] | None = None) -> PackedMask:
     """Return a bool array or `PackedMask` as a `PackedMask`."""
-    if not isinstance(mask, PackedMask):
-        if not isinstance(mask, np.ndarray) or mask.dtype != np.bool_ or mask.ndim != 3:
-            raise TypeError(f"{name} must be a 3-D bool array or a PackedMask, got {describe(mask)}")
-        mask = PackedMask.from_array(mask)
-    if shape is not None and mask.shape != shape:
-        raise ValueError(f"{name} must have the volume's shape {shape}, got {mask.shape}")
-    return mask
+    if isinstance(mask, PackedMask):
+        packed = mask
+    elif is_array(mask) and mask.dtype == np.bool_ and mask.ndim == 3:
+        packed = PackedMask.from_array(mask)
+    else:
+        raise TypeError(f"{name} must be a 3-D bool array or a PackedMask, got {describe(mask)}")
+    if shape is not None and packed.shape != shape:
+        raise ValueError(f"{name} must have the volume's shape {shape}, got {packed.shape}")
+    return packed
 
 
-def check_volume(volume: Any, name: str = "volume") -> AnyArray:
-    """Return a 3-D integer array, C-contiguous and in the machine's byte order."""
-    if not isinstance(volume, np.ndarray) or volume.ndim != 3 or volume.dtype.newbyteorder("=") not in INTEGER_DTYPES:
-        kinds = ", ".join(d.name for d in INTEGER_DTYPES)
+def check_volume(volume: Any, name: str = "volume", dtypes: Sequence[DTypeLike] = INTEGER_DTYPES) -> AnyArray:
+    """Return a 3-D array of one of the dtypes, C-contiguous and in the machine's byte order."""
+    wanted = [np.dtype(d) for d in dtypes]
+    if not is_array(volume) or volume.ndim != 3 or volume.dtype.newbyteorder("=") not in wanted:
+        kinds = ", ".join(d.name for d in wanted)
         raise TypeError(f"{name} must be a 3-D array of {kinds}, got {describe(volume)}")
-    return np.ascontiguousarray(volume, volume.dtype.newbyteorder("="))
+    return np.require(volume, volume.dtype.newbyteorder("="), ["C", "A"])
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtypes: Sequence[DTypeLike], *inputs: Any) -> AnyArray:
+    """Return an array that results can be written to; the inputs are arrays or `PackedMask` it must not touch."""
+    wanted = [np.dtype(d) for d in dtypes]
+    kinds = " or ".join(d.name for d in wanted)
+    if not is_array(out):
+        raise TypeError(f"out must be a {kinds} array of shape {shape}, got {describe(out)}")
+    if out.dtype not in wanted or out.shape != shape:
+        raise ValueError(f"out must be {kinds} of shape {shape}, got {describe(out)}")
+    if not out.flags.c_contiguous or not out.flags.writeable or not out.flags.aligned:
+        raise ValueError("out must be a C-contiguous, aligned and writeable array; give one made by numpy.empty")
+    for given in inputs:
+        if np.may_share_memory(out, given.words if isinstance(given, PackedMask) else given):
+            raise ValueError("out must not share memory with an input; give an array of its own")
+    return out
+
+
+def is_array(value: Any) -> TypeGuard[AnyArray]:
+    """Whether the value is a NumPy array that stands for all its elements (a masked array does not)."""
+    ma = sys.modules.get("numpy.ma")
+    return isinstance(value, np.ndarray) and not (ma is not None and isinstance(value, ma.MaskedArray))
 
 
 def describe(value: Any) -> str:
     """Return dtype and shape of an array, the type's name of anything else."""
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return f"{value.dtype} of shape {value.shape}"
+    if isinstance(value, np.ndarray):
+        return "a masked array (fill it first: its filled() method)"
     return type(value).__name__

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, BoolArray, Int64Array
 
 _FORMAT = "fastgmm-histogram-1"
@@ -27,7 +28,7 @@ class Histogram:
 
     Attributes
     ----------
-    values, counts : ndarray of shape (n,), dtype int64
+    values, counts : ndarray of shape (n,), dtype int64, read-only
     n : int
         Total of the counts.
 
@@ -46,23 +47,21 @@ class Histogram:
         self.counts = _integers(counts, "counts")
         if self.values.ndim != 1 or self.values.shape != self.counts.shape:
             raise ValueError(
-                "values and counts must be 1-D of equal length, "
-                f"got shapes {self.values.shape} and {self.counts.shape}"
+                f"values and counts must be 1-D of equal length, got shapes {self.values.shape} and {self.counts.shape}"
             )
-        if np.any(np.diff(self.values) <= 0):
-            raise ValueError("values must be distinct and in rising order; Histogram.from_array counts unsorted data")
+        _check_rising(self.values)
         if np.any(self.counts < 1):
             raise ValueError(f"counts must be at least 1, got {int(self.counts.min())}; leave out absent values")
 
     @classmethod
-    def from_array(cls, values: AnyArray | Sequence[int], mask: BoolArray | None = None) -> Histogram:
+    def from_array(cls, values: AnyArray | Sequence[int], mask: BoolArray | PackedMask | None = None) -> Histogram:
         """Count the integers in an array of any shape.
 
         Parameters
         ----------
         values : array-like of integers
             Floats are taken if they are all whole numbers.
-        mask : ndarray of bool, same shape, optional
+        mask : ndarray of bool or PackedMask, same shape, optional
             Count only where True.
 
         Notes
@@ -71,11 +70,9 @@ class Histogram:
         """
         array = np.asarray(values)
         if mask is not None:
-            mask = np.asarray(mask)
+            mask = mask.to_array() if isinstance(mask, PackedMask) else np.asarray(mask)
             if mask.dtype != np.bool_ or mask.shape != array.shape:
-                raise ValueError(
-                    f"mask must be bool of shape {array.shape}, got {mask.dtype} of shape {mask.shape}"
-                )
+                raise ValueError(f"mask must be bool of shape {array.shape}, got {mask.dtype} of shape {mask.shape}")
             array = array[mask]
         array = check_integral(array, "values").reshape(-1)
         if array.dtype.itemsize * 8 > _TABLE_BITS:
@@ -90,9 +87,10 @@ class Histogram:
 
     @classmethod
     def from_table(cls, table: AnyArray, first: int) -> Histogram:
-        """Take a dense table of counts whose entry i is for the value first + i."""
+        """Take a dense 1-D table of counts whose entry i is for the value first + i."""
+        table = np.asarray(table)
         present = np.flatnonzero(table)
-        return cls(present + first, np.asarray(table)[present])
+        return cls(present + first, table[present])
 
     @property
     def n(self) -> int:
@@ -136,7 +134,7 @@ class Histogram:
                 if str(content["format"]) != _FORMAT:
                     raise ValueError(f"format {content['format']}")
                 return cls(content["values"], content["counts"])
-        except FileNotFoundError:
+        except OSError:
             raise
         except Exception as error:
             raise ValueError(f"{os.fspath(path)}: expected a file written by Histogram.save, got {error}") from error
@@ -163,6 +161,11 @@ class PhasedHistogram:
                 "counts must have shape (phases, n) for n values, "
                 f"got shapes {self.counts.shape} and {self.values.shape}"
             )
+        if self.phases < 1:
+            raise ValueError("counts must have at least one phase, got none")
+        _check_rising(self.values)
+        if np.any(self.counts < 0):
+            raise ValueError(f"counts must not be negative, got {int(self.counts.min())}")
 
     @property
     def phases(self) -> int:
@@ -173,6 +176,16 @@ class PhasedHistogram:
     def n(self) -> int:
         """Total of the counts."""
         return int(self.counts.sum())
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, PhasedHistogram):
+            return NotImplemented
+        return bool(np.array_equal(self.values, other.values) and np.array_equal(self.counts, other.counts))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"PhasedHistogram({self.values.size} values, phases={self.phases}, n={self.n})"
 
     def total(self) -> Histogram:
         """Return the histogram of all voxels."""
@@ -192,6 +205,15 @@ class PhasedHistogram:
         Notes
         -----
         A scan that starts at running index s contributes the voxels of its phase (-s) mod every.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from fastgmm import PhasedHistogram
+        >>> from fastgmm.volume import histogram
+        >>> scans = [np.array([[[5, 6, 7]]], np.int16), np.array([[[8, 9]]], np.int16)]
+        >>> PhasedHistogram.subsample([histogram(scan, phases=2) for scan in scans], every=2).values.tolist()
+        [5, 7, 9]
         """
         start = 0
         chosen = Histogram(np.empty(0, np.int64), np.empty(0, np.int64))
@@ -207,22 +229,28 @@ def check_integral(array: AnyArray, name: str) -> AnyArray:
     """Return an integer array equal to the argument, or raise if a value is not a whole number."""
     if array.dtype.kind in "iu":
         if array.dtype == np.uint64 and array.size and int(array.max()) > np.iinfo(np.int64).max:
-            raise ValueError(f"{name} must fit in 64-bit signed integers, got {int(array.max())}")
+            raise ValueError(f"{name} must fit in 64-bit signed integers, got {array.max()}")
         return array
     if array.dtype.kind != "f":
         raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
     wrong = ~(np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2.0**63))
     if wrong.any():
         first = array[wrong].flat[0]
-        raise ValueError(f"{name} must be whole numbers, got {first!r}; round them first, or fit the array itself")
+        raise ValueError(f"{name} must be whole numbers, got {first}; round them first, or fit the array itself")
     return array.astype(np.int64)
 
 
 def _integers(array: AnyArray | Sequence[int], name: str) -> Int64Array:
     array = np.asarray(array)
-    if array.size == 0:
-        return np.zeros(array.shape, np.int64)
-    return np.ascontiguousarray(check_integral(array, name), np.int64)
+    whole = check_integral(array, name) if array.size else array
+    own = np.array(whole, np.int64, order="C")
+    own.flags.writeable = False
+    return own
+
+
+def _check_rising(values: Int64Array) -> None:
+    if np.any(values[1:] <= values[:-1]):
+        raise ValueError("values must be distinct and in rising order; Histogram.from_array counts unsorted data")
 
 
 def _without_zeros(values: Int64Array, counts: Int64Array) -> Histogram:

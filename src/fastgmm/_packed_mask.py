@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from fastgmm._types import BoolArray, Shape3, UInt64Array
@@ -36,32 +38,40 @@ class PackedMask:
     __slots__ = ("shape", "words")
 
     def __init__(self, words: UInt64Array, shape: Shape3) -> None:
-        nz, ny, nx = shape
+        nz, ny, nx = map(operator.index, shape)
         expected = (nz, ny, words_per_row(nx))
-        if words.dtype != np.uint64 or words.shape != expected:
-            raise ValueError(f"words must be uint64 of shape {expected}, got {words.dtype} of shape {words.shape}")
+        if not isinstance(words, np.ndarray) or words.dtype != np.uint64 or words.shape != expected:
+            got = f"{words.dtype} of shape {words.shape}" if isinstance(words, np.ndarray) else type(words).__name__
+            raise ValueError(f"words must be uint64 of shape {expected}, got {got}")
         if words.size and (words.strides[2] != 8 or (ny > 1 and words.strides[1] != 8 * expected[2])):
             raise ValueError(f"words must have contiguous rows within each plane, got strides {words.strides}")
+        if not words.flags.aligned:
+            raise ValueError("words must be aligned to 8 bytes; pass a copy of them")
+        if words.size and nx % WORD_BITS and np.any(words[:, :, -1] >> np.uint64(nx % WORD_BITS)):
+            raise ValueError(f"the bits of words past nx = {nx} must be 0; PackedMask.from_array takes a bool array")
         self.words = words
-        self.shape: Shape3 = (int(nz), int(ny), int(nx))
+        self.shape: Shape3 = (nz, ny, nx)
 
     @classmethod
     def empty(cls, shape: Shape3) -> PackedMask:
         """Allocate a mask of the given shape, its bits not set to anything."""
-        nz, ny, nx = shape
+        nz, ny, nx = map(operator.index, shape)
         n_words = words_per_row(nx)
         plane_words = ny * n_words
         padded = plane_words
         if plane_words and plane_words * 8 % _PAGE_BYTES == 0:
             padded += _CACHE_LINE_WORDS
         planes = np.empty((nz, padded), np.uint64)
-        words = np.lib.stride_tricks.as_strided(planes, (nz, ny, n_words), (padded * 8, n_words * 8, 8))
-        return cls(words, shape)
+        mask = cls.__new__(cls)
+        mask.words = np.lib.stride_tricks.as_strided(planes, (nz, ny, n_words), (padded * 8, n_words * 8, 8))
+        mask.shape = (nz, ny, nx)
+        return mask
 
     @classmethod
     def from_array(cls, array: BoolArray) -> PackedMask:
-        """Pack a 3-D bool array of shape (nz, ny, nx)."""
-        array = np.asarray(array)
+        """Pack a 3-D bool array of shape (nz, ny, nx), of any strides."""
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"mask must be a 3-D bool array, got {type(array).__name__}")
         if array.dtype != np.bool_ or array.ndim != 3:
             raise TypeError(f"mask must be a 3-D bool array, got {array.dtype} of shape {array.shape}")
         nz, ny, nx = array.shape
@@ -73,13 +83,14 @@ class PackedMask:
             row_bytes[:, :n_bytes] = np.packbits(array[z], axis=-1, bitorder="little")
         return mask
 
-    def to_array(self) -> BoolArray:
-        """Unpack to a bool array of shape (nz, ny, nx)."""
-        nz, ny, nx = self.shape
-        array = np.empty(self.shape, np.bool_)
-        if nx:
-            for z in range(nz):
-                array[z] = np.unpackbits(self.words[z].view(np.uint8), axis=-1, count=nx, bitorder="little")
+    def to_array(self, out: BoolArray | None = None) -> BoolArray:
+        """Unpack to a bool array of shape (nz, ny, nx), or into `out`, an array of that shape."""
+        array = np.empty(self.shape, np.bool_) if out is None else out
+        if array.dtype != np.bool_ or array.shape != self.shape:
+            raise ValueError(f"out must be bool of shape {self.shape}, got {array.dtype} of shape {array.shape}")
+        for plane, words in zip(array, self.words, strict=True):
+            if plane.size:
+                plane[...] = np.unpackbits(words.view(np.uint8), axis=-1, count=self.shape[2], bitorder="little")
         return array
 
     def count(self) -> int:

@@ -10,7 +10,7 @@ _QUOTED_INCLUDE = re.compile(r'^[ \t]*#include "([^"]+)"[^\n]*\n', re.MULTILINE)
 
 
 def csrc_root() -> Path:
-    """Return the folder that holds `shared/` and `cuda/`: package data, or `csrc` of the checkout in an editable install."""
+    """Return the folder of `shared/` and `cuda/`: package data, or `csrc` of the checkout in an editable install."""
     installed = _PACKAGE / "_csrc"
     return installed if installed.is_dir() else _PACKAGE.parent.parent / "csrc"
 

@@ -15,6 +15,8 @@ _HOW_TO_GET = {
     "cpp": "reinstall fastgmm where a C++17 compiler is at hand: pip install --force-reinstall --no-cache-dir fastgmm",
 }
 BACKENDS = tuple(_MODULES)
+# Named in the design, not in this version: asking for one is an honest "not here", not a misspelling.
+_PLANNED = ("numba", "cuda")
 _loaded: dict[str, Backend | str] = {}
 
 
@@ -41,9 +43,16 @@ def choose_backend(name: str = "auto", *arrays: Any) -> str:
             raise BackendUnavailableError(
                 "CuPy arrays need the cuda backend, which this version does not have; pass NumPy arrays (cupy.asnumpy)"
             )
-    asked = (os.environ.get("FASTGMM_BACKEND") or "cpp") if name == "auto" else name
+    forced = os.environ.get("FASTGMM_BACKEND") if name == "auto" else None
+    asked = forced or ("cpp" if name == "auto" else name)
+    if asked in _PLANNED:
+        raise BackendUnavailableError(
+            f"backend {asked!r} cannot run: this version of fastgmm does not have it. "
+            f"Usable here: {', '.join(usable_backends())}"
+        )
     if asked not in _MODULES:
-        raise ValueError(f"backend must be one of {('auto', *BACKENDS)}, got {asked!r}")
+        given = f"FASTGMM_BACKEND={asked}" if forced else repr(asked)
+        raise ValueError(f"backend must be one of {', '.join(('auto', *BACKENDS))}, got {given}")
     usable, reason = can_use(asked)
     if not usable:
         raise BackendUnavailableError(

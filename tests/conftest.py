@@ -1,0 +1,49 @@
+"""Fixtures that more than one folder of tests uses."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from fastgmm import _core, backends
+
+REPOSITORY = Path(__file__).parent.parent
+SIMD_LEVELS = ("baseline", "avx2", "avx512")
+
+settings.register_profile("default", derandomize=True, deadline=None, max_examples=25)
+settings.register_profile("slow", derandomize=True, deadline=None, max_examples=300)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    chosen = config.getoption("markexpr")
+    settings.load_profile("slow" if "slow" in chosen and "not slow" not in chosen else "default")
+
+
+@pytest.fixture(scope="session", params=backends.BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Name of each backend in turn."""
+    usable, reason = backends.can_use(request.param)
+    if not usable:
+        pytest.skip(f"backend {request.param} cannot run here: {reason}")
+    return request.param
+
+
+@pytest.fixture(scope="module", params=SIMD_LEVELS)
+def simd(request: pytest.FixtureRequest):
+    """Each SIMD level in turn, in use by the compiled kernels."""
+    before = _core.simd_level()
+    _core.set_simd_level(request.param)
+    if _core.simd_level() != request.param:
+        pytest.skip(f"this processor has {_core.simd_supported()}, not {request.param}")
+    yield request.param
+    _core.set_simd_level(before)
+
+
+@pytest.fixture(scope="session")
+def test_data() -> Path:
+    """Folder of real scans, which are not part of the repository."""
+    folder = Path(os.environ.get("FASTGMM_TEST_DATA") or REPOSITORY.parent / "shared" / "data")
+    if not folder.is_dir():
+        pytest.skip(f"no test data: {folder} is not a folder; FASTGMM_TEST_DATA names another")
+    return folder
