@@ -1,1 +1,31 @@
-"""lung."""
+"""The lung-tissue method on arrays: find the lungs, label their tissue, measure."""
+
+from fastgmm.errors import LungNotFoundError, TissueModelError
+from fastgmm.lung.fit import MixtureStart, collect_histogram, fit_tissue_model
+from fastgmm.lung.label import label_tissue, smooth_labels
+from fastgmm.lung.mask import LungSegmentation, segment_lungs
+from fastgmm.lung.measure import LI_FORMULAS, MEASURE_COLUMNS, measure
+from fastgmm.lung.settings import PRESETS, LungSettings
+from fastgmm.lung.tissue import CLASSES, Band, TissueClass, TissueModel, describe_bands
+
+__all__ = [
+    "CLASSES",
+    "LI_FORMULAS",
+    "MEASURE_COLUMNS",
+    "PRESETS",
+    "Band",
+    "LungNotFoundError",
+    "LungSegmentation",
+    "LungSettings",
+    "MixtureStart",
+    "TissueClass",
+    "TissueModel",
+    "TissueModelError",
+    "collect_histogram",
+    "describe_bands",
+    "fit_tissue_model",
+    "label_tissue",
+    "measure",
+    "segment_lungs",
+    "smooth_labels",
+]

@@ -1,0 +1,95 @@
+"""The door to the presets: checks, then the mask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fastgmm._checks import check_volume
+from fastgmm._packed_mask import PackedMask
+from fastgmm._types import AnyArray
+from fastgmm.lung.mask._published import published_mask
+from fastgmm.lung.settings import LungSettings, check_spacing
+
+
+@dataclass(frozen=True)
+class LungSegmentation:
+    """The lungs of a scan.
+
+    Attributes
+    ----------
+    mask : PackedMask
+        Both lungs.
+    warnings : tuple of str
+        What a reader of the results should know; each starts with a code and a colon.
+    """
+
+    mask: PackedMask
+    warnings: tuple[str, ...] = ()
+
+
+def segment_lungs(
+    volume: AnyArray,
+    spacing_mm: tuple[float, float, float],
+    settings: LungSettings | None = None,
+    *,
+    direction: AnyArray | None = None,
+    backend: str = "auto",
+    n_jobs: int | None = None,
+) -> LungSegmentation:
+    """Find the lungs in a CT volume.
+
+    Parameters
+    ----------
+    volume : ndarray of shape (nz, ny, nx), integers
+        HU. Not modified.
+    spacing_mm : tuple of 3 floats
+        Distance of voxel centres along (z, y, x) in mm.
+    settings : LungSettings, optional
+        `LungSettings.published()` if left out.
+    direction : ndarray of shape (3, 3), optional
+        Columns are the directions of the volume's axes (z, y, x) in (left, posterior, superior) coordinates. The
+        published preset does not look at it: it takes the axes as stored.
+    backend : str
+        Backend of the kernels.
+    n_jobs : int, optional
+        Threads; the result does not depend on it.
+
+    Returns
+    -------
+    LungSegmentation
+
+    Raises
+    ------
+    LungNotFoundError
+        If nothing passes for lung, with the largest pieces found and the rule that dropped each; or if the published
+        scripts would stop because a lung lies too near an edge.
+
+    Examples
+    --------
+    >>> from fastgmm.lung import LungSettings, segment_lungs
+    >>> from fastgmm.lung.phantom import thorax_phantom
+    >>> thorax = thorax_phantom((100, 128, 128))
+    >>> segment_lungs(thorax.volume, thorax.spacing_mm).mask.shape  # doctest: +SKIP
+    (100, 128, 128)
+    """
+    volume = check_volume(volume)
+    spacing = check_spacing(spacing_mm)
+    if settings is None:
+        settings = LungSettings.published()
+    if volume.size == 0:
+        raise ValueError(f"volume must have at least one voxel, got shape {volume.shape}")
+    check_direction(direction)
+    mask, warnings = published_mask(volume, spacing, settings, backend=backend, n_jobs=n_jobs)
+    return LungSegmentation(mask, warnings)
+
+
+def check_direction(direction: AnyArray | None) -> AnyArray:
+    """Return the direction matrix as floats, the identity view (superior, posterior, left) for None."""
+    if direction is None:
+        return np.eye(3)[::-1].copy()
+    matrix = np.asarray(direction, np.float64)
+    if matrix.shape != (3, 3) or not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-6:
+        raise ValueError(f"direction must be an invertible matrix of shape (3, 3), got {direction!r}")
+    return matrix
