@@ -1,0 +1,196 @@
+"""The doors: which reader for which path, which writer for which extension."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from fastgmm._checks import describe
+from fastgmm._types import AnyArray, UInt8Array
+from fastgmm.errors import ScanError
+from fastgmm.io._atomic import check_not_an_input, write_whole
+from fastgmm.io._nifti import nifti_header_of, nifti_pieces, read_nifti
+from fastgmm.io._nrrd import nrrd_header_of, nrrd_pieces, read_nrrd
+from fastgmm.io._problems import scan_error, system_error
+from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
+
+NRRD = (".nrrd", ".nhdr")
+NIFTI = (".nii", ".nii.gz")
+METAIMAGE = (".mha", ".mhd")
+WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
+
+StrPath = str | os.PathLike[str]
+
+
+def read_scan(path: StrPath, *, assume_hu: bool = False, series: str | None = None) -> Scan:
+    """Read a CT volume from a file or a DICOM folder.
+
+    Parameters
+    ----------
+    path : path-like
+        .nrrd, .nhdr, .nii, .nii.gz, .mha, .mhd, any other file that SimpleITK reads, a folder with DICOM slices (also
+        in folders below it), or one enhanced multi-frame DICOM file.
+    assume_hu : bool
+        Take the numbers as HU although they do not look like it.
+    series : str, optional
+        SeriesInstanceUID to read from a DICOM folder; without it the series with the most slices, then the thinnest.
+
+    Returns
+    -------
+    Scan
+        Its volume is int16 in HU, axes (z, y, x) in the order of the file.
+
+    Raises
+    ------
+    ScanError
+        The path cannot be read as a CT volume in HU. One line: path, what was expected, what came, the way out.
+
+    Notes
+    -----
+    Floats and wider integers must hold whole numbers; what int16 cannot hold saturates with a warning. Only formats
+    other than NRRD and NIfTI import SimpleITK, only DICOM imports pydicom. For int16 the memory needed is the volume.
+    """
+    path = Path(path)
+    suffix = _checked_suffix(path, series)
+    with _system_errors(path):
+        if suffix == "dicom":
+            raise scan_error(path, "a scan file", "a DICOM folder", "convert it to NRRD")
+        if suffix in NRRD:
+            return read_nrrd(path, assume_hu)
+        if suffix in NIFTI:
+            return read_nifti(path, assume_hu)
+        from fastgmm.io._simpleitk import read_with_simpleitk
+
+        return read_with_simpleitk(path, assume_hu)
+
+
+def read_header(path: StrPath, *, series: str | None = None) -> ScanHeader:
+    """Read what `read_scan` would tell of a scan, without its voxels.
+
+    Parameters
+    ----------
+    path : path-like
+    series : str, optional
+        SeriesInstanceUID within a DICOM folder.
+
+    Raises
+    ------
+    ScanError
+        The headers alone already show that the path is no 3-D volume.
+    """
+    path = Path(path)
+    suffix = _checked_suffix(path, series)
+    with _system_errors(path):
+        if suffix == "dicom":
+            raise scan_error(path, "a scan file", "a DICOM folder", "convert it to NRRD")
+        if suffix in NRRD:
+            return nrrd_header_of(path)
+        if suffix in NIFTI:
+            return nifti_header_of(path)
+        from fastgmm.io._simpleitk import simpleitk_header_of
+
+        return simpleitk_header_of(path)
+
+
+def write_labels(path: StrPath, labels: UInt8Array, scan: ScanGeometry) -> None:
+    """Write a label map or mask with the geometry of its scan.
+
+    Parameters
+    ----------
+    path : path-like
+        .nrrd, .nii, .nii.gz or .mha; see `label_extension`. An existing file is replaced.
+    labels : ndarray of shape (nz, ny, nx), dtype uint8 or bool
+        Not modified.
+    scan : Scan or ScanHeader
+        The scan the labels belong to. Same format: its geometry word for word (NRRD fields; NIfTI qform, sform and
+        codes); another format: the same geometry in numbers of 17 digits (NIfTI: float32).
+
+    Raises
+    ------
+    ScanError
+        The file cannot be written, or it is one of the scan's own files. The file appears by rename, complete or not
+        at all.
+    """
+    if not isinstance(labels, np.ndarray) or labels.dtype not in (np.uint8, np.bool_) or labels.ndim != 3:
+        raise TypeError(f"labels must be a 3-D uint8 or bool array, got {describe(labels)}")
+    _write(Path(path), np.ascontiguousarray(labels).view(np.uint8), scan)
+
+
+def write_scan(path: StrPath, scan: Scan) -> None:
+    """Write a CT volume with its geometry and nothing else: no patient data, no free text.
+
+    Parameters
+    ----------
+    path : path-like
+        .nrrd, .nii, .nii.gz or .mha. An existing file is replaced.
+    scan : Scan
+
+    Raises
+    ------
+    ScanError
+        As in `write_labels`.
+    """
+    _write(Path(path), scan.volume, scan)
+
+
+def _write(path: Path, volume: AnyArray, scan: ScanGeometry) -> None:
+    shape = getattr(scan, "shape", volume.shape)
+    if volume.shape != shape:
+        raise ValueError(f"labels must have the scan's shape {shape}, got {volume.shape}")
+    inputs = (scan.path, *scan.files)
+    check_not_an_input(path, inputs)
+    write_whole(path, _pieces_for(path)(path, volume, scan), inputs)
+
+
+def _pieces_for(path: Path) -> Callable[[Path, AnyArray, ScanGeometry], Iterator[bytes]]:
+    suffix = _suffix(path)
+    if suffix == ".nrrd":
+        return nrrd_pieces
+    if suffix in NIFTI:
+        return nifti_pieces
+    if suffix == ".mha":
+        from fastgmm.io._simpleitk import metaimage_pieces
+
+        return metaimage_pieces
+    raise scan_error(path, f"a name that ends in {', '.join(WRITABLE)}", repr(path.name), "choose one of them")
+
+
+def _checked_suffix(path: Path, series: str | None) -> str:
+    """Return the extension that chooses the reader, "dicom" for a folder or a DICOM file."""
+    if not path.exists():
+        raise scan_error(path, "a scan file or a DICOM folder", "nothing there", "check the path")
+    suffix = "dicom" if path.is_dir() else _suffix(path)
+    if suffix not in NRRD + NIFTI + METAIMAGE and suffix != "dicom" and _is_dicom_file(path):
+        suffix = "dicom"
+    if series is not None and suffix != "dicom":
+        raise scan_error(path, "a DICOM folder, since a series is named", f"a {suffix} file", "leave out --series")
+    return suffix
+
+
+def _suffix(path: Path) -> str:
+    """Return the extension in lower case, ".nii.gz" as one."""
+    name = path.name.lower()
+    return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
+
+
+def _is_dicom_file(path: Path) -> bool:
+    with _system_errors(path), open(path, "rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+@contextlib.contextmanager
+def _system_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says about a file into a `ScanError`."""
+    try:
+        yield
+    except ScanError:
+        raise
+    except OSError as error:
+        raise system_error(path, "read", error, "check that it exists and may be read") from error
+    except MemoryError as error:
+        way_out = "check the sizes in its header, or free memory"
+        raise scan_error(path, "a volume that fits in memory", "one that does not", way_out) from error

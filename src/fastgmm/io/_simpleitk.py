@@ -1,0 +1,137 @@
+"""MetaImage and every other format, read through SimpleITK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastgmm._types import AnyArray, Float64Array
+from fastgmm.io._geometry import axes_xyz, placement_xyz
+from fastgmm.io._gzip import deflate_pieces
+from fastgmm.io._problems import ANOTHER_COPY, one_line, require, scan_error
+from fastgmm.io._scan import Scan, ScanFormat, ScanGeometry, ScanHeader
+from fastgmm.io._voxels import WholeHU, check_hounsfield, slabs
+
+METAIMAGE = (".mha", ".mhd")
+_TYPE_NAMES = {np.dtype(np.uint8): "MET_UCHAR", np.dtype(np.int16): "MET_SHORT"}
+
+
+def read_with_simpleitk(path: Path, assume_hu: bool) -> Scan:
+    """Read any file that SimpleITK reads as one 3-D volume of one number per voxel."""
+    sitk = require("SimpleITK", path, f"{path.suffix or 'such'} files")
+    reader = _inform(sitk, path)
+    known = _described(sitk, reader, path)
+    try:
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise scan_error(path, "a volume that SimpleITK reads", _reason(error), ANOTHER_COPY) from None
+    stored = sitk.GetArrayViewFromImage(image)
+    volume = np.empty(stored.shape, np.int16)
+    hu = WholeHU(path)
+    done = 0
+    for part in slabs(stored):
+        hu.convert(part, volume[done : done + len(part)])
+        done += len(part)
+    if not assume_hu:
+        check_hounsfield(volume, stored.dtype, path)
+    return Scan(
+        path=path, volume=volume, format=known.format, spacing_mm=known.spacing_mm, direction=known.direction,
+        origin_lps_mm=known.origin_lps_mm, warnings=known.warnings + hu.warnings(), files=(path,),
+    )  # fmt: skip
+
+
+def simpleitk_header_of(path: Path) -> ScanHeader:
+    """Read what the header of such a file says."""
+    sitk = require("SimpleITK", path, f"{path.suffix or 'such'} files")
+    return _described(sitk, _inform(sitk, path), path)
+
+
+def metaimage_pieces(path: Path, volume: AnyArray, scan: ScanGeometry) -> Iterator[bytes]:
+    """Return the bytes of a compressed .mha file in pieces.
+
+    Parameters
+    ----------
+    path : Path
+    volume : ndarray of shape (nz, ny, nx), dtype uint8 or int16
+    scan : Scan or ScanHeader
+        Its geometry, with 17 digits.
+
+    Notes
+    -----
+    Written here and not by SimpleITK, whose writer neither says that the disk is full nor compresses fast. The header
+    states the compressed size, so the compressed voxels (about a twentieth of a label map) are held in memory.
+    """
+    little = volume.astype(volume.dtype.newbyteorder("<"), copy=False)
+    compressed = list(deflate_pieces(slabs(little), path, window_bits=15))
+    spacing, direction, origin = axes_xyz(scan)
+    fields = {
+        "ObjectType": "Image",
+        "NDims": "3",
+        "BinaryData": "True",
+        "BinaryDataByteOrderMSB": "False",
+        "CompressedData": "True",
+        "CompressedDataSize": str(sum(map(len, compressed))),
+        "TransformMatrix": _digits(direction.T.ravel()),
+        "Offset": _digits(origin),
+        "CenterOfRotation": "0 0 0",
+        "ElementSpacing": _digits(spacing),
+        "DimSize": " ".join(str(size) for size in volume.shape[::-1]),
+        "ElementType": _TYPE_NAMES[volume.dtype],
+        "ElementDataFile": "LOCAL",
+    }
+    yield "".join(f"{name} = {text}\n" for name, text in fields.items()).encode("ascii")
+    yield from compressed
+
+
+def _inform(sitk: Any, path: Path) -> Any:
+    """Return a reader that has read the file's header."""
+    with open(path, "rb"):
+        pass  # SimpleITK's words for a file that cannot be opened do not say why
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise scan_error(path, "a volume that SimpleITK reads", _reason(error), "check the name's extension") from None
+    return reader
+
+
+def _described(sitk: Any, reader: Any, path: Path) -> ScanHeader:
+    pixel = reader.GetPixelIDValue()
+    name = sitk.GetPixelIDValueAsString(pixel)
+    if reader.GetNumberOfComponents() != 1 or "complex" in name or "label" in name:
+        got = f"{name} (a colour, vector or complex image)"
+        raise scan_error(path, "one number per voxel", got, "extract one component")
+    sizes = list(reader.GetSize())
+    while len(sizes) > 3 and sizes[-1] == 1:
+        sizes.pop()
+    if len(sizes) != 3:
+        got = f"{len(sizes)}-D of sizes {' '.join(map(str, sizes))}"
+        raise scan_error(path, "a 3-D volume", got, "give one 3-D volume per file")
+    n_axes = reader.GetDimension()
+    direction: Float64Array = np.array(reader.GetDirection()).reshape(n_axes, n_axes)[:3, :3]
+    place = placement_xyz(path, np.array(reader.GetSpacing())[:3], direction, np.array(reader.GetOrigin())[:3])
+    kind: ScanFormat = "metaimage" if path.suffix.lower() in METAIMAGE else "sitk"
+    return ScanHeader(
+        path=path, shape=(sizes[2], sizes[1], sizes[0]), stored_dtype=_dtype_name(name), format=kind,
+        spacing_mm=place.spacing_mm, direction=place.direction, origin_lps_mm=place.origin_lps_mm, files=(path,),
+    )  # fmt: skip
+
+
+def _dtype_name(pixel: str) -> str:
+    """Turn SimpleITK's "16-bit unsigned integer" into NumPy's "uint16"."""
+    bits, kind = pixel.split("-bit ")
+    return {"float": "float", "signed integer": "int", "unsigned integer": "uint"}[kind] + bits
+
+
+def _digits(values: Float64Array) -> str:
+    return " ".join(f"{value:.17g}" for value in values)
+
+
+def _reason(error: RuntimeError) -> str:
+    """Return the last part of SimpleITK's text, which says what went wrong."""
+    return one_line(str(error)).rpartition("ERROR: ")[2]

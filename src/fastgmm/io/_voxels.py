@@ -1,0 +1,221 @@
+"""From stored numbers to whole Hounsfield units in int16, a few slices at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from fastgmm._types import AnyArray, Int16Array, Shape3
+from fastgmm.io._problems import ANOTHER_COPY, scan_error
+
+# What a 12-bit scanner can store at most; values that int16 cannot hold become this (metal, in extended CT scales).
+MAX_HU = 3071
+# Air is -1000 HU, and every chest CT has some; a volume with nothing below this is not in HU.
+HIGHEST_MINIMUM_HU = -500
+# Slices are converted in groups of about this size, so that nothing but the result has the size of the volume.
+_SLAB_BYTES = 1 << 20
+
+# A deflate stream can grow by this factor at most (RFC 1951: 258 bytes from two bits).
+DEFLATE_RATIO = 1032
+
+_LOWEST, _HIGHEST = int(np.iinfo(np.int16).min), int(np.iinfo(np.int16).max)
+
+
+@dataclass
+class WholeHU:
+    """Converts stored numbers to int16 HU and counts what did not fit.
+
+    Parameters
+    ----------
+    path : Path
+        For the text of errors and warnings.
+    n_above, n_below : int
+        How many voxels were above or below what int16 holds.
+    """
+
+    path: Path
+    n_above: int = 0
+    n_below: int = 0
+    _warnings: list[str] = field(default_factory=list)
+
+    def convert(self, stored: AnyArray, out: Int16Array, slope: float = 1.0, intercept: float = 0.0) -> None:
+        """Write stored * slope + intercept to `out`; an error if a result is not a whole number.
+
+        Parameters
+        ----------
+        stored : ndarray of integers or floats
+        out : ndarray of the same shape, dtype int16
+            Written.
+        slope, intercept : float
+        """
+        scaled: AnyArray = stored
+        if (slope, intercept) != (1.0, 0.0):
+            scaled = stored * np.float64(slope) + np.float64(intercept)
+        if scaled.dtype.kind == "f":
+            self._check_whole(scaled)
+        if scaled.dtype.kind == "f" or not np.can_cast(scaled.dtype, np.int16):
+            above, below = scaled > _HIGHEST, scaled < _LOWEST
+            self.n_above += int(np.count_nonzero(above))
+            self.n_below += int(np.count_nonzero(below))
+            scaled = np.where(above, MAX_HU, np.where(below, _LOWEST, scaled))
+        np.copyto(out, scaled, casting="unsafe")
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return a sentence for each kind of voxel that did not fit."""
+        found = []
+        if self.n_above:
+            found.append(f"{self.n_above} voxels above {_HIGHEST} were set to {MAX_HU} HU")
+        if self.n_below:
+            found.append(f"{self.n_below} voxels below {_LOWEST} were set to {_LOWEST} HU")
+        return tuple(found)
+
+    def _check_whole(self, values: AnyArray) -> None:
+        wrong = ~np.isfinite(values)
+        if not wrong.any():
+            wrong = values != np.rint(values)
+        if wrong.any():
+            first = float(values[wrong].flat[0])
+            way_out = (
+                "replace such voxels by padding of -1024" if not np.isfinite(first) else "round the volume to whole HU"
+            )
+            raise scan_error(self.path, "whole numbers (HU)", f"a voxel of {first!r}", f"{way_out} before labelling it")
+
+
+def read_voxels(
+    stream: BinaryIO, path: Path, shape: Shape3, stored: np.dtype[Any], slope: float = 1.0, intercept: float = 0.0
+) -> tuple[Int16Array, tuple[str, ...]]:
+    """Return the volume in HU that a stream of stored numbers holds, and warnings.
+
+    Parameters
+    ----------
+    stream : binary file
+        Positioned at the first voxel.
+    path : Path
+        For the text of errors.
+    shape : tuple of 3 ints
+        Voxels along (z, y, x).
+    stored : dtype
+        Type in the file, with its byte order.
+    slope, intercept : float
+        HU = stored * slope + intercept.
+
+    Notes
+    -----
+    int16 in HU is read straight into the volume; other types go through a buffer of a few slices.
+    """
+    volume = np.empty(shape, np.int16)
+    n_bytes = volume.size * stored.itemsize
+    hu = WholeHU(path)
+    if stored.newbyteorder("=") == np.int16 and (slope, intercept) == (1.0, 0.0):
+        n_read = fill(stream, memoryview(volume.data).cast("B"), path, n_bytes)
+        if not stored.isnative:
+            volume.byteswap(inplace=True)
+    else:
+        n_read = 0
+        for part in slabs(volume):
+            buffer = np.empty(part.shape, stored)
+            n_read += fill(stream, memoryview(buffer.view(np.uint8).data).cast("B"), path, n_bytes, n_read)
+            hu.convert(buffer, part, slope, intercept)
+    return volume, hu.warnings() + _rest(stream, path, n_bytes)
+
+
+def check_size(path: Path, n_needed: int, n_stored: int, most_ratio: int) -> None:
+    """Raise before any memory is taken if a file is too small for the voxels that its header promises.
+
+    Parameters
+    ----------
+    path : Path
+    n_needed : int
+        Bytes of voxels as the header says.
+    n_stored : int
+        Bytes in the file.
+    most_ratio : int
+        How many bytes one stored byte can become: 1, or 1032 for deflate.
+    """
+    if n_needed > n_stored * most_ratio:
+        got = f"a file of {n_stored} bytes" + (
+            f" that can hold {n_stored * most_ratio} at most" if most_ratio > 1 else ""
+        )
+        raise scan_error(path, f"{n_needed} bytes of voxels as its header says", got, ANOTHER_COPY)
+
+
+def slabs(volume: AnyArray) -> Iterator[AnyArray]:
+    """Cut a volume into groups of whole slices of about a megabyte, or single slices."""
+    slice_bytes = max(1, volume[:1].nbytes)
+    step = max(1, _SLAB_BYTES // slice_bytes)
+    for z in range(0, volume.shape[0], step):
+        yield volume[z : z + step]
+
+
+def fill(stream: BinaryIO, buffer: memoryview, path: Path, n_expected: int, n_before: int = 0) -> int:
+    """Fill the buffer from the stream, or say how many of the expected bytes there were."""
+    n_read = 0
+    why = ""
+    try:
+        while n_read < len(buffer) and (n_piece := stream.readinto(buffer[n_read:])):  # type: ignore[attr-defined]
+            n_read += n_piece
+    except EOFError as error:
+        why = f" ({error})"
+    except (ValueError, OSError) as error:
+        raise scan_error(path, "intact voxel data", str(error), ANOTHER_COPY) from None
+    if n_read < len(buffer):
+        got = f"{n_before + n_read}{why}"
+        raise scan_error(path, f"{n_expected} bytes of voxels as its header says", got, ANOTHER_COPY)
+    return n_read
+
+
+def _rest(stream: BinaryIO, path: Path, n_bytes: int) -> tuple[str, ...]:
+    """Read on behind the last voxel, so that a checksum there is looked at; warn if there are more bytes."""
+    beyond = memoryview(bytearray(1))
+    try:
+        n_more = stream.readinto(beyond)  # type: ignore[attr-defined]
+    except (EOFError, ValueError, OSError) as error:
+        raise scan_error(path, "an intact end of the voxel data", str(error), ANOTHER_COPY) from None
+    return (
+        f"the file holds more than the {n_bytes} bytes of voxels its header describes; the rest is ignored",
+    ) * bool(n_more)
+
+
+def check_hounsfield(volume: Int16Array, stored: np.dtype[Any], path: Path, rescale_type: str = "HU") -> None:
+    """Raise if a volume cannot be a CT in Hounsfield units.
+
+    Parameters
+    ----------
+    volume : ndarray of shape (nz, ny, nx), dtype int16
+    stored : dtype
+        Type in the file.
+    path : Path
+        For the text of errors.
+    rescale_type : str
+        What DICOM says the numbers are.
+
+    Notes
+    -----
+    Stops at the first slices with a value below -500, so a real scan costs next to nothing.
+    """
+    way_out = "if the numbers are HU all the same, pass --assume-hu (assume_hu=True)"
+    if rescale_type not in ("", "HU", "US"):
+        raise scan_error(path, "values in HU", f"RescaleType {rescale_type}", way_out)
+    if stored.itemsize == 1:
+        raise scan_error(
+            path, "CT values in HU", f"8-bit values ({stored.name})", "use the CT before windowing; " + way_out
+        )
+    lowest = min(int(part.min()) for part in _until_low(volume))
+    if lowest >= HIGHEST_MINIMUM_HU:
+        got = f"none below {lowest} (highest {int(volume.max())})"
+        if lowest >= 0:
+            got += ", as in stored values whose intercept (mostly -1024) was not applied, or in labels"
+        raise scan_error(path, f"CT values in HU with air below {HIGHEST_MINIMUM_HU}", got, way_out)
+    if lowest == int(volume.max()):
+        raise scan_error(path, "CT values in HU", f"the same value {lowest} in every voxel", way_out)
+
+
+def _until_low(volume: Int16Array) -> Iterator[Int16Array]:
+    for part in slabs(volume):
+        yield part
+        if int(part.min()) < HIGHEST_MINIMUM_HU:
+            return
