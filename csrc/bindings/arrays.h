@@ -26,6 +26,11 @@ VolumeView<T> volume_out(Array<T>& array, const char* name) {
   return {array.mutable_data(), {array.shape(0), array.shape(1), array.shape(2)}};
 }
 
+inline void require_shape(const Shape& got, const Shape& wanted, const char* name) {
+  if (got.nz != wanted.nz || got.ny != wanted.ny || got.nx != wanted.nx)
+    throw std::invalid_argument(std::string(name) + " must have the shape of the input");
+}
+
 // The words of a PackedMask, whose planes may be padded, with the number of voxels along x.
 using Words = py::array_t<std::uint64_t>;
 

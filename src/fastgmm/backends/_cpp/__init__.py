@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fastgmm import _core
+from fastgmm.backends._cpp.components import component_table, filter_components, label_components
 from fastgmm.backends._cpp.em import em_histogram
 
 simd_level = _core.simd_level
 
-__all__ = ["em_histogram", "simd_level"]
+__all__ = ["component_table", "em_histogram", "filter_components", "label_components", "simd_level"]
