@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from fastgmm import _core
-from fastgmm.backends._cpp.components import component_table, filter_components, label_components
+from fastgmm.backends._cpp.components import (
+    component_table,
+    filter_components,
+    label_components,
+    separate_components,
+)
 from fastgmm.backends._cpp.em import em_histogram
+from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
 
 simd_level = _core.simd_level
 
-__all__ = ["component_table", "em_histogram", "filter_components", "label_components", "simd_level"]
+__all__ = [
+    "component_table",
+    "em_histogram",
+    "filter_components",
+    "geodesic_flood",
+    "grow_region",
+    "label_components",
+    "separate_components",
+    "simd_level",
+]
