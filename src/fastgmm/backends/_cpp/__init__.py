@@ -11,16 +11,20 @@ from fastgmm.backends._cpp.components import (
 )
 from fastgmm.backends._cpp.em import em_histogram
 from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
+from fastgmm.backends._cpp.histogram import apply_table, histogram, threshold_below
 
 simd_level = _core.simd_level
 
 __all__ = [
+    "apply_table",
     "component_table",
     "em_histogram",
     "filter_components",
     "geodesic_flood",
     "grow_region",
+    "histogram",
     "label_components",
     "separate_components",
     "simd_level",
+    "threshold_below",
 ]
