@@ -139,3 +139,10 @@ def test_info_shows_versions_backends_instruction_set_and_threads(fastgmm):
 def test_info_says_why_a_backend_cannot_run(fastgmm, monkeypatch):
     monkeypatch.setattr("fastgmm.backends.can_use", lambda name: (False, "no compiler"))
     assert "backend cpp          not usable: no compiler" in fastgmm("info", "--backend", "reference").out
+
+
+def test_json_prints_one_document_for_an_error_too(fastgmm, verb_that):
+    verb_that(raising(ValueError("bad")))
+    ended = fastgmm("info", "--json")
+    assert (ended.code, ended.err) == (2, "error: bad\n")
+    assert json.loads(ended.out) == {"command": "info", "error": "bad"}

@@ -46,11 +46,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         The arguments; those of the process if left out.
     """
+    options = argparse.Namespace(json=False, verb=None)
     try:
         with _signals():
-            return _run(sys.argv[1:] if argv is None else list(argv))
+            _parse(sys.argv[1:] if argv is None else list(argv), options)
+            return _run(options)
     except KeyboardInterrupt:
-        return _stop(INTERRUPTED, "interrupted")
+        return _stop(options, INTERRUPTED, "interrupted")
     except BrokenPipeError:
         # The reader of our output has gone; what is buffered must not be written at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -58,10 +60,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else DONE
     except Exception as error:
-        return _stop(*_explain(error))
+        return _stop(options, *_explain(error))
 
 
-def _run(argv: list[str]) -> int:
+def _parse(argv: list[str], options: argparse.Namespace) -> None:
+    """Read the arguments into `options`."""
     parser = _Parser(prog="fastgmm", description="Lung-tissue labels of chest CT, exactly and fast.")
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     verbs = parser.add_subparsers(dest="verb", metavar="COMMAND")
@@ -71,7 +74,11 @@ def _run(argv: list[str]) -> int:
         verb = verbs.add_parser(name, help=help_text, description=module.__doc__ if module else help_text)
         if module is not None:
             module.add_arguments(verb)
-    options = parser.parse_args(argv)
+    parser.parse_args(argv, options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    """Run the verb."""
     if options.version:
         import fastgmm
 
@@ -102,10 +109,15 @@ def _explain(error: Exception) -> tuple[int, str]:
     return SOME_FAILED, f"unexpected {type(error).__name__}: {text}; please report it, {_TRACEBACK}=1 shows where"
 
 
-def _stop(code: int, text: str) -> int:
-    """Say why a command ended, and return its code."""
+def _stop(options: argparse.Namespace, code: int, text: str) -> int:
+    """Say why a command ended, also as its one document, and return its code."""
     with contextlib.suppress(OSError):
         print(f"error: {text}" if code != INTERRUPTED else text, file=sys.stderr, flush=True)
+        if options.json:
+            from fastgmm.cli._tables import print_json
+
+            print_json({"command": options.verb, "error": text})
+            sys.stdout.flush()
     return code
 
 
