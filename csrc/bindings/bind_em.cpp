@@ -1,4 +1,10 @@
+#include <pybind11/stl.h>
+
+#include <optional>
+#include <vector>
+
 #include "bindings/arrays.h"
+#include "core/em_blocks.h"
 #include "core/em_histogram.h"
 
 namespace fg {
@@ -51,9 +57,131 @@ Numbers map_values(const Numbers& values) {
   return out;
 }
 
+Covariance covariance_from_name(const std::string& name) {
+  if (name == "full") return Covariance::full;
+  if (name == "tied") return Covariance::tied;
+  if (name == "diag") return Covariance::diag;
+  throw std::invalid_argument("kind must be full, tied or diag, got " + name);
+}
+
+MixtureView mixture_view(const std::string& kind, const Numbers& offsets, const Numbers& means,
+                         const Numbers& precisions) {
+  if (means.ndim() != 2) throw std::invalid_argument("means must be 2-D");
+  const py::ssize_t k = means.shape(0), d = means.shape(1);
+  const Covariance covariance = covariance_from_name(kind);
+  const py::ssize_t expected = covariance == Covariance::full ? k * d * d : (covariance == Covariance::tied ? d * d : k * d);
+  if (offsets.size() != k || precisions.size() != expected) {
+    throw std::invalid_argument("offsets and precisions must fit means of shape (" + std::to_string(k) + ", " +
+                                std::to_string(d) + ")");
+  }
+  return {covariance, static_cast<int>(k), static_cast<int>(d), offsets.data(), means.data(), precisions.data()};
+}
+
+template <class T>
+RowsView<T> rows_view(const py::array_t<T>& rows, const std::optional<Numbers>& weights, int n_features) {
+  if (rows.ndim() != 2 || rows.shape(0) < 1 || rows.shape(1) != n_features) {
+    throw std::invalid_argument("rows must have shape (at least 1, " + std::to_string(n_features) + ")");
+  }
+  const py::ssize_t size = sizeof(T);
+  if (rows.strides(0) % size || rows.strides(1) % size) throw std::invalid_argument("strides must be whole elements");
+  if (weights) need_length(*weights, rows.shape(0), "weights");
+  return {rows.data(), rows.shape(0), rows.strides(0) / size, rows.strides(1) / size,
+          weights ? weights->data() : nullptr};
+}
+
+// Outputs (log-likelihood, mass, first, second) and where the kernel writes them.
+struct MomentArrays {
+  double log_likelihood = 0.0;
+  Numbers mass, first, second;
+
+  explicit MomentArrays(const MixtureView& m)
+      : mass(m.n_components), first({m.n_components, m.n_features}), second(second_shape(m)) {}
+  static std::vector<py::ssize_t> second_shape(const MixtureView& m) {
+    if (m.kind == Covariance::full) return {m.n_components, m.n_features, m.n_features};
+    return {m.kind == Covariance::diag ? m.n_components : 0, m.n_features};
+  }
+  MomentsOut out() { return {&log_likelihood, mass.mutable_data(), first.mutable_data(), second.mutable_data()}; }
+  py::tuple tuple() const { return py::make_tuple(log_likelihood, mass, first, second); }
+};
+
+template <class T>
+py::tuple step(const py::array_t<T>& rows, const std::optional<Numbers>& weights, const std::string& kind,
+               const Numbers& offsets, const Numbers& means, const Numbers& precisions, int n_jobs) {
+  const MixtureView mixture = mixture_view(kind, offsets, means, precisions);
+  const RowsView<T> view = rows_view(rows, weights, mixture.n_features);
+
+  MomentArrays moments(mixture);
+  const MomentsOut out = moments.out();
+
+  {
+    py::gil_scoped_release release;
+    em_step(view, mixture, out, n_jobs);
+  }
+  return moments.tuple();
+}
+
+template <class T>
+py::tuple moments(const py::array_t<T>& rows, const Numbers& responsibilities, const std::string& kind,
+                  const Numbers& means, int n_jobs) {
+  if (means.ndim() != 2) throw std::invalid_argument("means must be 2-D");
+  const MixtureView mixture{covariance_from_name(kind), static_cast<int>(means.shape(0)),
+                            static_cast<int>(means.shape(1)), nullptr, means.data(), nullptr};
+  const RowsView<T> view = rows_view(rows, std::nullopt, mixture.n_features);
+  if (responsibilities.ndim() != 2 || responsibilities.shape(0) != view.n_rows ||
+      responsibilities.shape(1) != mixture.n_components) {
+    throw std::invalid_argument("responsibilities must have shape (n rows, n components)");
+  }
+
+  MomentArrays sums(mixture);
+  const MomentsOut out = sums.out();
+
+  {
+    py::gil_scoped_release release;
+    em_moments(view, responsibilities.data(), mixture, out, n_jobs);
+  }
+  return sums.tuple();
+}
+
+template <class T>
+void assign(const py::array_t<T>& rows, const std::string& kind, const Numbers& offsets, const Numbers& means,
+            const Numbers& precisions, std::optional<Array<std::int64_t>> labels, std::optional<Array<T>> log_density,
+            std::optional<Array<T>> responsibilities, int n_jobs) {
+  const MixtureView mixture = mixture_view(kind, offsets, means, precisions);
+  const RowsView<T> view = rows_view(rows, std::nullopt, mixture.n_features);
+  if ((labels && labels->size() != view.n_rows) || (log_density && log_density->size() != view.n_rows) ||
+      (responsibilities && responsibilities->size() != view.n_rows * mixture.n_components)) {
+    throw std::invalid_argument("an output does not have one entry per row");
+  }
+
+  const AssignmentOut<T> out{labels ? labels->mutable_data() : nullptr,
+                             log_density ? log_density->mutable_data() : nullptr,
+                             responsibilities ? responsibilities->mutable_data() : nullptr};
+
+  {
+    py::gil_scoped_release release;
+    em_assign(view, mixture, out, n_jobs);
+  }
+}
+
+template <class T>
+void bind_rows(py::module_& m) {
+  m.def("em_step", &step<T>, "One E- and M-step; see _contract.EMKernels.", py::arg("rows").noconvert(),
+        py::arg("weights").noconvert(), py::arg("kind"), py::arg("offsets").noconvert(),
+        py::arg("means").noconvert(), py::arg("precisions").noconvert(), py::kw_only(), py::arg("n_jobs"));
+  m.def("em_moments", &moments<T>, "Moments for given responsibilities.", py::arg("rows").noconvert(),
+        py::arg("responsibilities").noconvert(), py::arg("kind"), py::arg("means").noconvert(), py::kw_only(),
+        py::arg("n_jobs"));
+  m.def("em_assign", &assign<T>, "Labels, log densities and responsibilities.", py::arg("rows").noconvert(),
+        py::arg("kind"), py::arg("offsets").noconvert(), py::arg("means").noconvert(),
+        py::arg("precisions").noconvert(), py::arg("labels").noconvert(), py::arg("log_density").noconvert(),
+        py::arg("responsibilities").noconvert(), py::kw_only(), py::arg("n_jobs"));
+}
+
 }  // namespace
 
 void bind_em(py::module_& m) {
+  bind_rows<float>(m);
+  bind_rows<double>(m);
   m.def("em_histogram", &em_histogram, "EM on weighted 1-D values; see _contract.EMKernels.",
         py::arg("values").noconvert(), py::arg("counts").noconvert(), py::arg("weights").noconvert(),
         py::arg("means").noconvert(), py::arg("precisions").noconvert(), py::kw_only(), py::arg("tol"),

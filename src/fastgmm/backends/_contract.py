@@ -8,7 +8,7 @@ the public functions; here is what a kernel must compute.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -65,33 +65,6 @@ class ComponentKernels(Protocol):
         """Return the components for which `choose`, given the table, says True."""
         ...
 
-    def separate_components(
-        self,
-        mask: PackedMask,
-        connectivity: Connectivity,
-        choose: Callable[[AnyArray], BoolArray],
-        n_jobs: int,
-    ) -> list[PackedMask]:
-        """Return each component for which `choose`, given the table, says True as a mask, in the table's order."""
-        ...
-
-    def geodesic_flood(self, mask: PackedMask, seeds: list[PackedMask], n_jobs: int) -> list[PackedMask]:
-        """Return the parts of the mask that each of the seeds reaches first, in 6-neighbour steps within the mask.
-
-        Of seeds that reach a voxel in the same number of steps the first has it. Seeds outside the mask do not count.
-        """
-        ...
-
-    def grow_region(
-        self, volume: AnyArray, seeds: PackedMask, thresholds: list[int], max_voxels: int, n_jobs: int
-    ) -> tuple[PackedMask, int]:
-        """Return the largest region of at most max_voxels, and the index of its threshold, -1 for none.
-
-        The region of a threshold: the voxels below it joined by 6-neighbours below it to seeds below it. The thresholds
-        rise; the first whose region is larger than max_voxels ends the search.
-        """
-        ...
-
 
 class MorphologyKernels(Protocol):
     """Erosion and dilation; a ball of radii r has the offsets d with sum of (d / (r + 1/2))^2 <= 1."""
@@ -137,8 +110,65 @@ class HistogramFit(NamedTuple):
         return int(self.lower_bounds.size)
 
 
+class Mixture(NamedTuple):
+    """A mixture as the kernels take it: log density of component k at x = offsets[k] - |P_k' (x - means[k])|^2 / 2.
+
+    kind "full": P_k = precisions[k], upper triangular, shape (K, d, d). "tied": one P of shape (d, d) for all.
+    "diag": P_k has the diagonal precisions[k], shape (K, d). All arrays are float64 and C-contiguous.
+    """
+
+    kind: Literal["full", "tied", "diag"]
+    offsets: Float64Array
+    means: Float64Array
+    precisions: Float64Array
+
+
+class Moments(NamedTuple):
+    """Sums over rows of weight * responsibility * (x - mean)^p about the means given, in float64.
+
+    mass (K,); first (K, d); second (K, d, d) for kind full, (K, d) for diag, (0, d) for tied.
+    log_likelihood is the weighted sum of log densities, 0 where there are none.
+    """
+
+    log_likelihood: float
+    mass: Float64Array
+    first: Float64Array
+    second: Float64Array
+
+
 class EMKernels(Protocol):
-    """Expectation-maximisation of Gaussian mixtures."""
+    """Expectation-maximisation of Gaussian mixtures.
+
+    X has shape (n, d), n at least 1, dtype float32 or float64, any strides. No kernel holds an n x K matrix.
+    """
+
+    def em_step(self, X: AnyArray, weights: Float64Array | None, mixture: Mixture, n_jobs: int) -> Moments:
+        """Return the moments for the responsibilities under the mixture, and the log-likelihood.
+
+        The same bits for any n_jobs.
+        """
+        ...
+
+    def em_moments(
+        self, X: AnyArray, responsibilities: Float64Array, means: Float64Array, kind: str, n_jobs: int
+    ) -> Moments:
+        """Return the moments for given responsibilities of shape (n, K)."""
+        ...
+
+    def em_assign(
+        self,
+        X: AnyArray,
+        mixture: Mixture,
+        labels: Int64Array | None,
+        log_density: AnyArray | None,
+        responsibilities: AnyArray | None,
+        n_jobs: int,
+    ) -> None:
+        """Write the most probable component (n,), the log density (n,), and the responsibilities (n, K).
+
+        What is None is left out. The last two have the dtype of X. Of equally probable components the first is taken.
+        """
+        ...
 
     def em_histogram(
         self,

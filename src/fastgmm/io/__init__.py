@@ -1,13 +1,6 @@
 """Scans on disk: CT volumes from NRRD, NIfTI, MetaImage, DICOM folders and what SimpleITK reads; label maps back."""
 
-from fastgmm.io._files import (
-    list_dicom_series,
-    read_dicom_series,
-    read_header,
-    read_scan,
-    write_labels,
-    write_scan,
-)
+from fastgmm.io._files import read_header, read_scan, write_labels, write_scan
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader, label_extension
 
 __all__ = [
@@ -15,8 +8,6 @@ __all__ = [
     "ScanGeometry",
     "ScanHeader",
     "label_extension",
-    "list_dicom_series",
-    "read_dicom_series",
     "read_header",
     "read_scan",
     "write_labels",

@@ -1,8 +1,9 @@
-"""Fits that need NumPy only."""
+"""The EM loop; needs NumPy only."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -11,13 +12,55 @@ from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, Float64Array
 from fastgmm.backends import get_backend
 from fastgmm.backends._contract import HistogramFit
+from fastgmm.mixture._covariance import ILL_DEFINED, Parameters, cholesky_of_precisions, maximise, to_kernel
+from fastgmm.mixture._rows import Rows
 from fastgmm.mixture._starts import optimal_clusters, parameters_of_labels
 
-ILL_DEFINED = (
-    "Fitting the mixture model failed because some components have ill-defined empirical covariance (for instance "
-    "caused by singleton or collapsed samples). Try to decrease the number of components, increase reg_covar, or "
-    "scale the input data."
-)
+
+class EMSettings(NamedTuple):
+    """When to stop and what to add to variances; as in `FastGMM`."""
+
+    tol: float = 1e-3
+    max_iter: int = 100
+    reg_covar: float = 1e-6
+
+
+class EMFit(NamedTuple):
+    """Result of EM."""
+
+    parameters: Parameters
+    lower_bounds: list[float]
+    converged: bool
+
+
+def run_em(
+    rows: Rows,
+    start: Parameters,
+    covariance_type: str,
+    settings: EMSettings,
+    *,
+    lower_bound: float = -np.inf,
+    on_step: Callable[[int, float], None] | None = None,
+) -> EMFit:
+    """Iterate E-step and M-step in scikit-learn's order until the mean log-likelihood changes by less than tol.
+
+    on_step : called after each step with its number and the change of the bound.
+    """
+    total = rows.total_scatter() if covariance_type == "tied" and settings.max_iter else None
+    bounds: list[float] = []
+    parameters, converged = start, False
+    while len(bounds) < settings.max_iter and not converged:
+        mixture = to_kernel(parameters.weights, parameters.means, parameters.precisions_cholesky, covariance_type)
+        moments = rows.step(mixture)
+        masses, means, covariances = maximise(moments, mixture.means, covariance_type, settings.reg_covar, total)
+        factors = cholesky_of_precisions(covariances, covariance_type, masses)
+        parameters = Parameters(masses / masses.sum(), means, covariances, factors)
+        previous, lower_bound = lower_bound, moments.log_likelihood / rows.mass
+        bounds.append(lower_bound)
+        if on_step is not None:
+            on_step(len(bounds), lower_bound - previous)
+        converged = abs(lower_bound - previous) < settings.tol
+    return EMFit(parameters, bounds, converged)
 
 
 def fit_histogram_1d(
@@ -72,18 +115,16 @@ def fit_histogram_1d(
         found = parameters_of_labels(values, counts, labels, n_components, reg_covar)
         weights = found[0] if weights is None else weights
         means = found[1] if means is None else means
-        precisions = 1 / checked_variances(found[2]) if precisions is None else precisions
+        precisions = cholesky_of_precisions(found[2], "spherical") ** 2 if precisions is None else precisions
     return run_histogram_em(
         values,
         counts,
         _start_vector(weights, "weights", n_components),
         _start_vector(means, "means", n_components),
         np.sqrt(_start_vector(precisions, "precisions", n_components)),
+        EMSettings(tol, max_iter, reg_covar),
         backend=backend,
         n_jobs=n_jobs,
-        tol=tol,
-        max_iter=max_iter,
-        reg_covar=reg_covar,
     )
 
 
@@ -93,12 +134,10 @@ def run_histogram_em(
     weights: Float64Array,
     means: Float64Array,
     precisions_cholesky: Float64Array,
+    settings: EMSettings,
     *,
     backend: str,
     n_jobs: int | None,
-    tol: float,
-    max_iter: int,
-    reg_covar: float,
     lower_bound: float = -np.inf,
 ) -> HistogramFit:
     """Run the backend's EM from the parameters given; raise if a component lost its variance."""
@@ -108,26 +147,17 @@ def run_histogram_em(
         weights,
         means,
         precisions_cholesky,
-        tol=tol,
-        max_iter=max_iter,
-        reg_covar=reg_covar,
+        tol=settings.tol,
+        max_iter=settings.max_iter,
+        reg_covar=settings.reg_covar,
         lower_bound=lower_bound,
         n_jobs=resolve_n_jobs(n_jobs),
     )
     if fit.collapsed >= 0:
         k = fit.collapsed
-        raise ValueError(
-            f"{ILL_DEFINED} Component {k} has mass {fit.weights[k]:.3g} and variance {fit.variances[k]:.3g}."
-        )
+        found = f"Component {k} has mass {fit.weights[k] * counts.sum():.4g} and variance {fit.variances[k]:.4g}."
+        raise ValueError(f"{ILL_DEFINED} {found}")
     return fit
-
-
-def checked_variances(variances: Float64Array) -> Float64Array:
-    """Return the variances, or raise scikit-learn's error if one is not positive."""
-    if not np.all(variances > 0):
-        k = int(np.flatnonzero(~(variances > 0))[0])
-        raise ValueError(f"{ILL_DEFINED} Component {k} has variance {variances[k]:.3g}.")
-    return variances
 
 
 def _start_vector(value: Any, name: str, n: int) -> Float64Array:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fastgmm import _core
-from fastgmm._types import Float64Array
-from fastgmm.backends._contract import HistogramFit
+from fastgmm._types import AnyArray, Float64Array, Int64Array
+from fastgmm.backends._contract import HistogramFit, Mixture, Moments
 
 
 def em_histogram(
@@ -34,3 +34,25 @@ def em_histogram(
         n_jobs=n_jobs,
     )
     return HistogramFit(*outcome)
+
+
+def em_step(X: AnyArray, weights: Float64Array | None, mixture: Mixture, n_jobs: int) -> Moments:
+    """Return the moments for the responsibilities under the mixture, and the log-likelihood."""
+    return Moments(*_core.em_step(X, weights, *mixture, n_jobs=n_jobs))
+
+
+def em_moments(X: AnyArray, responsibilities: Float64Array, means: Float64Array, kind: str, n_jobs: int) -> Moments:
+    """Return the moments for given responsibilities of shape (n, K)."""
+    return Moments(*_core.em_moments(X, responsibilities, kind, means, n_jobs=n_jobs))
+
+
+def em_assign(
+    X: AnyArray,
+    mixture: Mixture,
+    labels: Int64Array | None,
+    log_density: AnyArray | None,
+    responsibilities: AnyArray | None,
+    n_jobs: int,
+) -> None:
+    """Write the most probable component, the log density, and the responsibilities of each row."""
+    _core.em_assign(X, *mixture, labels, log_density, responsibilities, n_jobs=n_jobs)

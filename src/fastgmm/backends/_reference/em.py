@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastgmm._types import Float64Array
-from fastgmm.backends._contract import HistogramFit
+from fastgmm._types import AnyArray, Float64Array, Int64Array
+from fastgmm.backends._contract import HistogramFit, Mixture, Moments
 
 _TEN_EPSILON = 10 * np.finfo(np.float64).eps
 
@@ -48,3 +48,55 @@ def em_histogram(
     return HistogramFit(
         weights, means, variances, precisions_cholesky, np.array(lower_bounds, np.float64), converged, collapsed
     )
+
+
+def em_step(X: AnyArray, weights: Float64Array | None, mixture: Mixture, n_jobs: int) -> Moments:
+    """Return the moments for the responsibilities under the mixture, and the log-likelihood."""
+    rows = X.astype(np.float64)
+    weights = np.ones(len(rows)) if weights is None else weights
+    log_joint = _log_joint(rows, mixture)
+    log_density = np.logaddexp.reduce(log_joint, axis=1)
+    mass_of_row = np.exp(log_joint - log_density[:, np.newaxis]) * weights[:, np.newaxis]
+    moments = em_moments(rows, mass_of_row, mixture.means, mixture.kind, n_jobs)
+    return moments._replace(log_likelihood=float(weights @ log_density))
+
+
+def em_moments(X: AnyArray, responsibilities: Float64Array, means: Float64Array, kind: str, n_jobs: int) -> Moments:
+    """Return the moments for given responsibilities of shape (n, K)."""
+    centred = X.astype(np.float64)[:, np.newaxis] - means
+    first = np.einsum("nk,nki->ki", responsibilities, centred)
+    if kind == "full":
+        second = np.einsum("nk,nki,nkj->kij", responsibilities, centred, centred)
+    elif kind == "diag":
+        second = np.einsum("nk,nki->ki", responsibilities, centred**2)
+    else:
+        second = np.empty((0, X.shape[1]))
+    return Moments(0.0, responsibilities.sum(axis=0), first, second)
+
+
+def em_assign(
+    X: AnyArray,
+    mixture: Mixture,
+    labels: Int64Array | None,
+    log_density: AnyArray | None,
+    responsibilities: AnyArray | None,
+    n_jobs: int,
+) -> None:
+    """Write the most probable component, the log density, and the responsibilities of each row."""
+    log_joint = _log_joint(X.astype(np.float64), mixture)
+    total = np.logaddexp.reduce(log_joint, axis=1)
+    if labels is not None:
+        labels[...] = np.argmax(log_joint, axis=1)
+    if log_density is not None:
+        log_density[...] = total
+    if responsibilities is not None:
+        responsibilities[...] = np.exp(log_joint - total[:, np.newaxis])
+
+
+def _log_joint(rows: Float64Array, mixture: Mixture) -> Float64Array:
+    """Return offsets - |P' (x - mean)|^2 / 2 of shape (n, K)."""
+    centred = rows[:, np.newaxis] - mixture.means
+    product = {"full": "nki,kij->nkj", "tied": "nki,ij->nkj", "diag": "nki,ki->nki"}[mixture.kind]
+    scaled = np.einsum(product, centred, mixture.precisions)
+    log_joint: Float64Array = mixture.offsets - 0.5 * np.sum(scaled**2, axis=2)
+    return log_joint

@@ -1,0 +1,216 @@
+// Loops over the rows of one block. Arrays of rows have length n, a multiple of 64; row vectors of features are i * n apart.
+
+#if FG_LEVEL == 2
+typedef double Vec __attribute__((vector_size(64), may_alias));
+constexpr int kGroup = 4, kTile = 4;  // 16 sums in the 32 registers
+#elif FG_LEVEL == 1
+typedef double Vec __attribute__((vector_size(32), may_alias));
+constexpr int kGroup = 2, kTile = 2;  // 8 sums in the 16 registers
+#elif defined(__GNUC__)
+typedef double Vec __attribute__((vector_size(16), may_alias));
+constexpr int kGroup = 2, kTile = 2;
+#else
+typedef double Vec;
+constexpr int kGroup = 2, kTile = 2;
+#endif
+constexpr int kWidth = sizeof(Vec) / sizeof(double);
+
+inline Vec load(const double* p) { return *reinterpret_cast<const Vec*>(p); }
+inline void store(double* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
+inline Vec broadcast(double value) { return value - Vec{}; }
+
+inline Vec multiply_add(Vec a, Vec b, Vec c) {
+#if FG_LEVEL == 2
+  return static_cast<Vec>(_mm512_fmadd_pd(a, b, c));
+#elif FG_LEVEL == 1
+  return static_cast<Vec>(_mm256_fmadd_pd(a, b, c));
+#else
+  return a * b + c;
+#endif
+}
+
+inline double sum_lanes(Vec v) {
+  alignas(64) double lanes[kWidth];
+  store(lanes, v);
+  for (int half = kWidth / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lanes[i] += lanes[i + half];
+  }
+  return lanes[0];
+}
+
+void subtract_mean(const double* x, const double* mean, int n, int d, double* diff) {
+  for (int i = 0; i < d; ++i) {
+    const double m = mean[i];
+    for (int b = 0; b < n; ++b) diff[i * n + b] = x[i * n + b] - m;
+  }
+}
+
+// The products with four columns of an upper triangular factor, for kGroup * kWidth rows.
+inline void multiply_columns(const double* diff, int n, int n_used, const double* columns, int stride,
+                             Vec (&product)[4][kGroup]) {
+  for (int j = 0; j < 4; ++j) {
+    for (int g = 0; g < kGroup; ++g) product[j][g] = Vec{};
+  }
+  for (int i = 0; i < n_used; ++i) {
+    const double* const factor = columns + i * stride;
+    for (int g = 0; g < kGroup; ++g) {
+      const Vec v = load(diff + i * n + g * kWidth);
+      for (int j = 0; j < 4; ++j) product[j][g] = multiply_add(v, broadcast(factor[j]), product[j][g]);
+    }
+  }
+}
+
+// out = offset - |factor' diff|^2 / 2; factor is d rows of `stride` columns, zero below the diagonal and past d.
+void density_full(const double* diff, int n, int d, const double* factor, int stride, double offset, double* out) {
+  for (int b = 0; b < n; b += kGroup * kWidth) {
+    Vec total[kGroup] = {};
+    for (int j0 = 0; j0 < d; j0 += 4) {
+      Vec product[4][kGroup];
+      multiply_columns(diff + b, n, j0 + 4 < d ? j0 + 4 : d, factor + j0, stride, product);
+      for (int j = 0; j < 4; ++j) {
+        for (int g = 0; g < kGroup; ++g) total[g] = multiply_add(product[j][g], product[j][g], total[g]);
+      }
+    }
+    for (int g = 0; g < kGroup; ++g) store(out + b + g * kWidth, offset - 0.5 * total[g]);
+  }
+}
+
+// projected = factor' diff, with rows of features for all `stride` columns.
+void project(const double* diff, int n, int d, const double* factor, int stride, double* projected) {
+  for (int b = 0; b < n; b += kGroup * kWidth) {
+    for (int j0 = 0; j0 < d; j0 += 4) {
+      Vec product[4][kGroup];
+      multiply_columns(diff + b, n, j0 + 4 < d ? j0 + 4 : d, factor + j0, stride, product);
+      for (int j = 0; j < 4; ++j) {
+        for (int g = 0; g < kGroup; ++g) store(projected + (j0 + j) * n + b + g * kWidth, product[j][g]);
+      }
+    }
+  }
+}
+
+// out = offset - sum of ((x - mean) scale)^2 / 2.
+void density_diag(const double* x, int n, int d, const double* mean, const double* scale, double offset, double* out) {
+  for (int b = 0; b < n; b += kGroup * kWidth) {
+    Vec total[kGroup] = {};
+    for (int i = 0; i < d; ++i) {
+      const Vec m = broadcast(mean[i]), s = broadcast(scale[i]);
+      for (int g = 0; g < kGroup; ++g) {
+        const Vec scaled = (load(x + i * n + b + g * kWidth) - m) * s;
+        total[g] = multiply_add(scaled, scaled, total[g]);
+      }
+    }
+    for (int g = 0; g < kGroup; ++g) store(out + b + g * kWidth, offset - 0.5 * total[g]);
+  }
+}
+
+// Log densities (K, n) become exp(log density - largest); largest and total are per row.
+void soften(double* density, int n, int n_components, double* largest, double* total) {
+  for (int b = 0; b < n; ++b) largest[b] = density[b];
+  for (int k = 1; k < n_components; ++k) {
+    const double* const row = density + k * n;
+    for (int b = 0; b < n; ++b) largest[b] = row[b] > largest[b] ? row[b] : largest[b];
+  }
+  for (int b = 0; b < n; ++b) total[b] = 0.0;
+  for (int k = 0; k < n_components; ++k) {
+    double* const row = density + k * n;
+    for (int b = 0; b < n; ++b) {
+      row[b] = exp_fixed(row[b] - largest[b]);
+      total[b] += row[b];
+    }
+  }
+}
+
+// total becomes its logarithm plus largest.
+void log_totals(const double* largest, int n, double* total) {
+  for (int b = 0; b < n; ++b) total[b] = largest[b] + log_fixed(total[b]);
+}
+
+// Multiplies the rows of density (K, n) by weight / total, and returns the sum of weight * log density.
+double share_out(double* density, int n, int n_components, const double* weights, const double* largest,
+                 double* total) {
+  alignas(64) double sums[64] = {};
+  for (int b = 0; b < n; b += 64) {
+    for (int i = 0; i < 64; ++i) sums[i] += weights[b + i] * (largest[b + i] + log_fixed(total[b + i]));
+  }
+  for (int b = 0; b < n; ++b) total[b] = weights[b] / total[b];
+  for (int k = 0; k < n_components; ++k) {
+    double* const row = density + k * n;
+    for (int b = 0; b < n; ++b) row[b] *= total[b];
+  }
+  for (int half = 32; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+  }
+  return sums[0];
+}
+
+double sum_rows(const double* values, int n) {
+  Vec total = {};
+  for (int b = 0; b < n; b += kWidth) total += load(values + b);
+  return sum_lanes(total);
+}
+
+// first[i] += sum of mass (x - mean), and second[i] += sum of mass (x - mean)^2 unless it is null.
+void add_moments_diag(const double* x, const double* mass, int n, int d, const double* mean, double* first,
+                      double* second) {
+  for (int i = 0; i < d; ++i) {
+    const Vec m = broadcast(mean[i]);
+    Vec sum1[2] = {}, sum2[2] = {};
+    for (int b = 0; b < n; b += 2 * kWidth) {
+      for (int g = 0; g < 2; ++g) {
+        const Vec diff = load(x + i * n + b + g * kWidth) - m;
+        const Vec moment = load(mass + b + g * kWidth) * diff;
+        sum1[g] += moment;
+        sum2[g] = multiply_add(moment, diff, sum2[g]);
+      }
+    }
+    first[i] += sum_lanes(sum1[0] + sum1[1]);
+    if (second) second[i] += sum_lanes(sum2[0] + sum2[1]);
+  }
+}
+
+// second[i, j] += sum of weighted[i] diff[j] for i <= j, four by kTile at a time; some of j < i are written too.
+void add_moments_full(const double* diff, const double* weighted, int n, int d, double* second) {
+  const int last = d - 1;
+  for (int i0 = 0; i0 < d; i0 += 4) {
+    const double* left[4];
+    for (int i = 0; i < 4; ++i) left[i] = weighted + (i0 + i < last ? i0 + i : last) * n;
+    for (int j0 = i0 / kTile * kTile; j0 < d; j0 += kTile) {
+      const double* right[kTile];
+      for (int j = 0; j < kTile; ++j) right[j] = diff + (j0 + j < last ? j0 + j : last) * n;
+      Vec sums[4][kTile] = {};
+      for (int b = 0; b < n; b += kWidth) {
+        Vec column[kTile];
+        for (int j = 0; j < kTile; ++j) column[j] = load(right[j] + b);
+        for (int i = 0; i < 4; ++i) {
+          const Vec row = load(left[i] + b);
+          for (int j = 0; j < kTile; ++j) sums[i][j] = multiply_add(row, column[j], sums[i][j]);
+        }
+      }
+      for (int i = 0; i < 4 && i0 + i < d; ++i) {
+        for (int j = 0; j < kTile && j0 + j < d; ++j) second[(i0 + i) * d + j0 + j] += sum_lanes(sums[i][j]);
+      }
+    }
+  }
+}
+
+void multiply_rows(const double* diff, const double* mass, int n, int d, double* weighted) {
+  for (int i = 0; i < d; ++i) {
+    for (int b = 0; b < n; ++b) weighted[i * n + b] = mass[b] * diff[i * n + b];
+  }
+}
+
+// The first component of greatest log density.
+void largest_component(const double* density, int n, int n_components, double* largest, std::int64_t* labels) {
+  for (int b = 0; b < n; ++b) {
+    largest[b] = density[b];
+    labels[b] = 0;
+  }
+  for (int k = 1; k < n_components; ++k) {
+    const double* const row = density + k * n;
+    for (int b = 0; b < n; ++b) {
+      const bool greater = row[b] > largest[b];
+      labels[b] = greater ? k : labels[b];
+      largest[b] = greater ? row[b] : largest[b];
+    }
+  }
+}

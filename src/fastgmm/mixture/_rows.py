@@ -1,0 +1,135 @@
+"""Where the rows of a fit come from: each source adds up an EM step over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol
+
+import numpy as np
+
+from fastgmm._types import AnyArray, Float64Array, Int64Array
+from fastgmm.backends._contract import EMKernels, Mixture, Moments
+from fastgmm.mixture._covariance import TotalScatter
+
+CHUNK_ROWS = 1 << 16
+
+
+class Rows(Protocol):
+    """Weighted rows that can be gone over again and again."""
+
+    @property
+    def mass(self) -> float:
+        """Sum of the weights."""
+        ...
+
+    def step(self, mixture: Mixture) -> Moments:
+        """Return the moments of one E-step."""
+        ...
+
+    def total_scatter(self) -> TotalScatter:
+        """Return the scatter of all rows about their mean."""
+        ...
+
+
+class ArrayRows:
+    """Rows of an array in memory.
+
+    X : shape (n, d), float32 or float64. weights : shape (n,), above 0, or None for 1.
+    """
+
+    def __init__(self, X: AnyArray, weights: Float64Array | None, kernels: EMKernels, n_jobs: int) -> None:
+        self.X, self.weights, self.kernels, self.n_jobs = X, weights, kernels, n_jobs
+        self.mass = float(len(X)) if weights is None else float(weights.sum())
+        self.counted = False  # whether these are distinct values of one column with their counts
+        self._total: TotalScatter | None = None
+
+    def with_jobs(self, n_jobs: int) -> ArrayRows:
+        """Return the same rows for another number of threads."""
+        other = ArrayRows(self.X, self.weights, self.kernels, n_jobs)
+        other.counted, other._total = self.counted, self._total
+        return other
+
+    def step(self, mixture: Mixture) -> Moments:
+        """Return the moments of one E-step."""
+        return self.kernels.em_step(self.X, self.weights, mixture, self.n_jobs)
+
+    def total_scatter(self) -> TotalScatter:
+        """Return the scatter of all rows about their mean."""
+        if self._total is None:
+            self._total = scatter_of(self, first_guess(self.X))
+        return self._total
+
+    def moments_of(
+        self, responsibilities: Callable[[int, int], Float64Array], means: Float64Array, kind: str
+    ) -> Moments:
+        """Return the moments for responsibilities(begin, end) of shape (end - begin, K), asked for in rising order."""
+        total: Moments | None = None
+        for begin in range(0, len(self.X), CHUNK_ROWS):
+            end = min(begin + CHUNK_ROWS, len(self.X))
+            shares = responsibilities(begin, end)
+            if self.weights is not None:
+                shares = shares * self.weights[begin:end, np.newaxis]
+            more = self.kernels.em_moments(
+                self.X[begin:end], np.ascontiguousarray(shares, np.float64), means, kind, self.n_jobs
+            )
+            total = more if total is None else added(total, more)
+        assert total is not None
+        return total
+
+
+class StreamRows:
+    """Rows that come in chunks, again for every step; one chunk is in memory at a time."""
+
+    def __init__(self, chunks: Callable[[], Iterable[AnyArray]], kernels: EMKernels, n_jobs: int) -> None:
+        self.chunks, self.kernels, self.n_jobs = chunks, kernels, n_jobs
+        self.mass = float(sum(len(chunk) for chunk in chunks()))
+
+    def __iter__(self) -> Iterator[ArrayRows]:
+        for chunk in self.chunks():
+            if len(chunk):
+                yield ArrayRows(chunk, None, self.kernels, self.n_jobs)
+
+    def step(self, mixture: Mixture) -> Moments:
+        """Return the moments of one E-step."""
+        total: Moments | None = None
+        n_rows = 0
+        for rows in self:
+            n_rows += len(rows.X)
+            more = rows.step(mixture)
+            total = more if total is None else added(total, more)
+        if total is None or n_rows != self.mass:
+            raise ValueError(
+                f"chunks must give the same rows on every pass: the first pass had {self.mass:.0f} rows, a later one "
+                f"{n_rows}; give a list, or a function that returns a new iterator each time it is called"
+            )
+        return total
+
+    def total_scatter(self) -> TotalScatter:
+        """Return the scatter of all rows about their mean."""
+        return scatter_of(self, first_guess(next(iter(self)).X))
+
+
+def added(a: Moments, b: Moments) -> Moments:
+    """Return the moments of both sets of rows about the same means."""
+    return Moments(a.log_likelihood + b.log_likelihood, a.mass + b.mass, a.first + b.first, a.second + b.second)
+
+
+def first_guess(X: AnyArray) -> Float64Array:
+    """Return a point among the rows."""
+    return np.asarray(X[:1024].mean(axis=0, dtype=np.float64))
+
+
+def scatter_of(rows: Rows, centre: Float64Array) -> TotalScatter:
+    """Return the total scatter by one pass about a centre among the rows."""
+    d = centre.size
+    everything = Mixture("full", np.zeros(1), centre[np.newaxis], np.zeros((1, d, d)))
+    moments = rows.step(everything)
+    shift = moments.first[0] / moments.mass[0]
+    matrix = moments.second[0] - moments.mass[0] * np.outer(shift, shift)
+    return TotalScatter(float(moments.mass[0]), centre + shift, matrix)
+
+
+def one_hot(labels: Int64Array, n_components: int) -> Callable[[int, int], Float64Array]:
+    """Return responsibilities of 1 for each row's label."""
+    identity = np.eye(n_components)
+    return lambda begin, end: identity[labels[begin:end]]
