@@ -3,6 +3,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -45,6 +46,19 @@ inline std::int64_t words_plane_stride(const Words& words, std::int64_t nx) {
 
 inline MaskView mask_view(const Words& words, std::int64_t nx) {
   return {words.data(), {words.shape(0), words.shape(1), nx}, words_plane_stride(words, nx)};
+}
+
+inline void check_shape(const Shape& shape, const Shape& expected, const char* name) {
+  if (shape.nz != expected.nz || shape.ny != expected.ny || shape.nx != expected.nx)
+    throw std::invalid_argument(std::string(name) + " must have the shape of the input");
+}
+
+// The mask of a volume, if there is one.
+inline std::optional<MaskView> mask_or_none(const std::optional<Words>& words, const Shape& shape) {
+  if (!words) return std::nullopt;
+  const MaskView mask = mask_view(*words, shape.nx);
+  check_shape(mask.shape, shape, "mask");
+  return mask;
 }
 
 inline MaskOut mask_out(Words& words, std::int64_t nx) {

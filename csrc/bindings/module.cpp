@@ -8,6 +8,7 @@ namespace fg {
 void bind_histogram(py::module_& m);
 void bind_em(py::module_& m);
 void bind_components(py::module_& m);
+void bind_flood(py::module_& m);
 void bind_morphology(py::module_& m);
 void bind_median(py::module_& m);
 
@@ -28,6 +29,7 @@ PYBIND11_MODULE(_core, m) {
   fg::bind_histogram(m);
   fg::bind_em(m);
   fg::bind_components(m);
+  fg::bind_flood(m);
   fg::bind_morphology(m);
   fg::bind_median(m);
   m.def("release_memory", &fg::release_memory, "Free the scratch blocks kept for reuse; return their bytes.");

@@ -9,3 +9,10 @@
 // A function of these headers takes the instruction set of the kernel it is inlined into.
 #define FG_HD inline __attribute__((always_inline))
 #endif
+
+// Asks for the cache line at an address, which need not be valid.
+#if defined(__GNUC__) || defined(__clang__)
+#define FG_PREFETCH(address) __builtin_prefetch(address)
+#else
+#define FG_PREFETCH(address) (void)(address)
+#endif

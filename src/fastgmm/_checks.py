@@ -73,10 +73,15 @@ def check_out(out: Any, shape: tuple[int, ...], dtypes: Sequence[DTypeLike], *in
         raise ValueError(f"out must be {kinds} of shape {shape}, got {describe(out)}")
     if not out.flags.c_contiguous or not out.flags.writeable or not out.flags.aligned:
         raise ValueError("out must be a C-contiguous, aligned and writeable array; give one made by numpy.empty")
+    check_apart(out, *inputs)
+    return out
+
+
+def check_apart(out: AnyArray, *inputs: Any) -> None:
+    """Raise if the array shares memory with an input: an array or a `PackedMask`."""
     for given in inputs:
         if np.may_share_memory(out, given.words if isinstance(given, PackedMask) else given):
             raise ValueError("out must not share memory with an input; give an array of its own")
-    return out
 
 
 def is_array(value: Any) -> TypeGuard[AnyArray]:

@@ -1,6 +1,15 @@
 """The compiled kernels. Written by hand; a test compares it with the module."""
 
-from fastgmm._types import AnyArray, BoolArray, Float64Array, Int32Array, Int64Array, UInt64Array
+from fastgmm._types import (
+    AnyArray,
+    BoolArray,
+    Float64Array,
+    Int16Array,
+    Int32Array,
+    Int64Array,
+    UInt64Array,
+    UInt8Array,
+)
 
 # module.cpp
 def release_memory() -> int: ...
@@ -52,11 +61,26 @@ def log_fixed(values: Float64Array) -> Float64Array: ...
 
 # bind_components.cpp
 class ComponentRuns:
-    def __init__(
-        self, words: UInt64Array, *, nx: int, connectivity: int, n_jobs: int, wide: bool = False
-    ) -> None: ...
+    def __init__(self, words: UInt64Array, *, nx: int, connectivity: int, n_jobs: int, wide: bool = False) -> None: ...
     @property
     def n_components(self) -> int: ...
     def write_table(self, out: Int64Array) -> None: ...
     def select(self, keep: BoolArray, out_words: UInt64Array) -> None: ...
     def write_labels(self, out: Int32Array | Int64Array) -> None: ...
+
+# bind_flood.cpp
+def geodesic_flood(
+    words: UInt64Array, seed_words: list[UInt64Array], out_words: list[UInt64Array], *, nx: int
+) -> None: ...
+def grow_region(
+    volume: AnyArray, seed_words: UInt64Array, *, thresholds: list[int], max_voxels: int, out_words: UInt64Array
+) -> int: ...
+
+# bind_histogram.cpp
+def histogram(
+    volume: AnyArray, mask: UInt64Array | None, *, phases: int, n_jobs: int
+) -> tuple[Int64Array, Int64Array]: ...
+def apply_table(
+    volume: Int16Array, table: UInt8Array, mask: UInt64Array | None, out: UInt8Array, *, n_jobs: int
+) -> None: ...
+def threshold_below(volume: AnyArray, value: int, out: UInt64Array, *, n_jobs: int) -> None: ...

@@ -233,7 +233,7 @@ def check_integral(array: AnyArray, name: str) -> AnyArray:
         return array
     if array.dtype.kind != "f":
         raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
-    wrong = ~(np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < 2.0**63))
+    wrong = ~(np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < np.float64(2.0**63)))
     if wrong.any():
         first = array[wrong].flat[0]
         raise ValueError(f"{name} must be whole numbers, got {first}; round them first, or fit the array itself")

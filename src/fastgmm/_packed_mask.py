@@ -103,6 +103,37 @@ class PackedMask:
         mask.words[...] = self.words
         return mask
 
+    def __and__(self, other: PackedMask) -> PackedMask:
+        """Return the voxels set in both."""
+        return self._combined(other, np.bitwise_and)
+
+    def __or__(self, other: PackedMask) -> PackedMask:
+        """Return the voxels set in either."""
+        return self._combined(other, np.bitwise_or)
+
+    def __sub__(self, other: PackedMask) -> PackedMask:
+        """Return the voxels set here and not in the other."""
+        both = self._combined(other, np.bitwise_and)
+        return both if both is NotImplemented else self._combined(both, np.bitwise_xor)
+
+    def __invert__(self) -> PackedMask:
+        """Return the voxels that are not set."""
+        mask = PackedMask.empty(self.shape)
+        np.bitwise_not(self.words, out=mask.words)
+        n_last = self.shape[2] % WORD_BITS
+        if n_last:
+            mask.words[..., -1] &= np.uint64((1 << n_last) - 1)
+        return mask
+
+    def _combined(self, other: PackedMask, operation: np.ufunc) -> PackedMask:
+        if not isinstance(other, PackedMask):
+            return NotImplemented
+        if other.shape != self.shape:
+            raise ValueError(f"masks must have the same shape, got {self.shape} and {other.shape}")
+        mask = PackedMask.empty(self.shape)
+        operation(self.words, other.words, out=mask.words)
+        return mask
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PackedMask):
             return NotImplemented

@@ -65,6 +65,33 @@ class ComponentKernels(Protocol):
         """Return the components for which `choose`, given the table, says True."""
         ...
 
+    def separate_components(
+        self,
+        mask: PackedMask,
+        connectivity: Connectivity,
+        choose: Callable[[AnyArray], BoolArray],
+        n_jobs: int,
+    ) -> list[PackedMask]:
+        """Return each component for which `choose`, given the table, says True as a mask, in the table's order."""
+        ...
+
+    def geodesic_flood(self, mask: PackedMask, seeds: list[PackedMask], n_jobs: int) -> list[PackedMask]:
+        """Return the parts of the mask that each of the seeds reaches first, in 6-neighbour steps within the mask.
+
+        Of seeds that reach a voxel in the same number of steps the first has it. Seeds outside the mask do not count.
+        """
+        ...
+
+    def grow_region(
+        self, volume: AnyArray, seeds: PackedMask, thresholds: list[int], max_voxels: int, n_jobs: int
+    ) -> tuple[PackedMask, int]:
+        """Return the largest region of at most max_voxels, and the index of its threshold, -1 for none.
+
+        The region of a threshold: the voxels below it joined by 6-neighbours below it to seeds below it. The thresholds
+        rise; the first whose region is larger than max_voxels ends the search.
+        """
+        ...
+
 
 class MorphologyKernels(Protocol):
     """Erosion and dilation; a ball of radii r has the offsets d with sum of (d / (r + 1/2))^2 <= 1."""

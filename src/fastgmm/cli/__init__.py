@@ -1,1 +1,5 @@
-"""cli."""
+"""The command line: one file per verb, each a function from options to exit code."""
+
+from fastgmm.cli._main import main
+
+__all__ = ["main"]

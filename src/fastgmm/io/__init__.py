@@ -1,6 +1,13 @@
 """Scans on disk: CT volumes from NRRD, NIfTI, MetaImage, DICOM folders and what SimpleITK reads; label maps back."""
 
-from fastgmm.io._files import read_header, read_scan, write_labels, write_scan
+from fastgmm.io._files import (
+    list_dicom_series,
+    read_dicom_series,
+    read_header,
+    read_scan,
+    write_labels,
+    write_scan,
+)
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader, label_extension
 
 __all__ = [
@@ -8,6 +15,8 @@ __all__ = [
     "ScanGeometry",
     "ScanHeader",
     "label_extension",
+    "list_dicom_series",
+    "read_dicom_series",
     "read_header",
     "read_scan",
     "write_labels",

@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from fastgmm.io._nifti import nifti_header_of, nifti_pieces, read_nifti
 from fastgmm.io._nrrd import nrrd_header_of, nrrd_pieces, read_nrrd
 from fastgmm.io._problems import scan_error, system_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
+
+if TYPE_CHECKING:
+    from fastgmm.io._dicom_series import DicomSeries
 
 NRRD = (".nrrd", ".nhdr")
 NIFTI = (".nii", ".nii.gz")
@@ -58,7 +62,9 @@ def read_scan(path: StrPath, *, assume_hu: bool = False, series: str | None = No
     suffix = _checked_suffix(path, series)
     with _system_errors(path):
         if suffix == "dicom":
-            raise scan_error(path, "a scan file", "a DICOM folder", "convert it to NRRD")
+            from fastgmm.io._dicom import read_dicom
+
+            return read_dicom(path, series=series, assume_hu=assume_hu)
         if suffix in NRRD:
             return read_nrrd(path, assume_hu)
         if suffix in NIFTI:
@@ -86,7 +92,9 @@ def read_header(path: StrPath, *, series: str | None = None) -> ScanHeader:
     suffix = _checked_suffix(path, series)
     with _system_errors(path):
         if suffix == "dicom":
-            raise scan_error(path, "a scan file", "a DICOM folder", "convert it to NRRD")
+            from fastgmm.io._dicom import dicom_header_of
+
+            return dicom_header_of(path, series=series)
         if suffix in NRRD:
             return nrrd_header_of(path)
         if suffix in NIFTI:
@@ -94,6 +102,54 @@ def read_header(path: StrPath, *, series: str | None = None) -> ScanHeader:
         from fastgmm.io._simpleitk import simpleitk_header_of
 
         return simpleitk_header_of(path)
+
+
+def read_dicom_series(folder: StrPath, series: str | None = None, *, assume_hu: bool = False) -> Scan:
+    """Read a series of a DICOM folder: `read_scan` under the name of what it reads.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder with DICOM slices, also in folders below it; other files there are passed over.
+    series : str, optional
+        SeriesInstanceUID; without it original axial CT series come first, of them the one with most slices, then the
+        thinnest. The warnings of the scan list the others.
+    assume_hu : bool
+        Take the numbers as HU although they do not look like it.
+
+    Raises
+    ------
+    ScanError
+        No DICOM slices, or slices that do not make a regular stack: a gap, a duplicate, a tilted gantry, more than one
+        orientation, matrix or pixel spacing. The text names the files.
+
+    Notes
+    -----
+    Slices are ordered by position along their normal, never by name. The slice distance is the median step; steps may
+    differ from it by 1 %, with a warning by 10 %. Each slice is rescaled by its own slope and intercept. Padding keeps
+    its HU if that is at most -1024, else it becomes -2048 (`Scan.padding_value`).
+    """
+    return read_scan(folder, series=series, assume_hu=assume_hu)
+
+
+def list_dicom_series(folder: StrPath) -> list[DicomSeries]:
+    """Return the series below a DICOM folder, the one that would be read first.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Raises
+    ------
+    ScanError
+        There are no DICOM slices.
+    """
+    from fastgmm.io._dicom_series import group_series
+
+    path = Path(folder)
+    _checked_suffix(path, None)
+    with _system_errors(path):
+        return group_series(path)[0]
 
 
 def write_labels(path: StrPath, labels: UInt8Array, scan: ScanGeometry) -> None:

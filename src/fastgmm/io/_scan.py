@@ -68,8 +68,8 @@ class ScanGeometry:
     slice_thickness_mm: float | None = None
     padding_value: int | None = None
     warnings: tuple[str, ...] = ()
-    header: Any = None
-    files: tuple[Path, ...] = ()
+    header: Any = field(default=None, repr=False)
+    files: tuple[Path, ...] = field(default=(), repr=False)
 
     @property
     def voxel_ml(self) -> float:
@@ -112,7 +112,7 @@ class Scan(ScanGeometry):
     ((4, 5, 6), 'nrrd')
     """
 
-    volume: Int16Array
+    volume: Int16Array = field(repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))

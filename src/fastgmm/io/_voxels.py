@@ -52,12 +52,10 @@ class WholeHU:
             Written.
         slope, intercept : float
         """
-        scaled: AnyArray = stored
-        if (slope, intercept) != (1.0, 0.0):
-            scaled = stored * np.float64(slope) + np.float64(intercept)
+        scaled = _rescaled(stored, slope, intercept)
         if scaled.dtype.kind == "f":
             self._check_whole(scaled)
-        if scaled.dtype.kind == "f" or not np.can_cast(scaled.dtype, np.int16):
+        if scaled.size and (scaled.max() > _HIGHEST or scaled.min() < _LOWEST):
             above, below = scaled > _HIGHEST, scaled < _LOWEST
             self.n_above += int(np.count_nonzero(above))
             self.n_below += int(np.count_nonzero(below))
@@ -83,6 +81,15 @@ class WholeHU:
                 "replace such voxels by padding of -1024" if not np.isfinite(first) else "round the volume to whole HU"
             )
             raise scan_error(self.path, "whole numbers (HU)", f"a voxel of {first!r}", f"{way_out} before labelling it")
+
+
+def _rescaled(stored: AnyArray, slope: float, intercept: float) -> AnyArray:
+    """Return stored * slope + intercept, in integers where that is exact."""
+    if (slope, intercept) == (1.0, 0.0):
+        return stored
+    if slope == 1.0 and intercept == round(intercept) and stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2:
+        return np.add(stored, int(intercept), dtype=np.int32)
+    return stored * np.float64(slope) + np.float64(intercept)
 
 
 def read_voxels(
@@ -180,7 +187,9 @@ def _rest(stream: BinaryIO, path: Path, n_bytes: int) -> tuple[str, ...]:
     ) * bool(n_more)
 
 
-def check_hounsfield(volume: Int16Array, stored: np.dtype[Any], path: Path, rescale_type: str = "HU") -> None:
+def check_hounsfield(
+    volume: Int16Array, stored: np.dtype[Any], path: Path, rescale_type: str = "HU", padding: int | None = None
+) -> None:
     """Raise if a volume cannot be a CT in Hounsfield units.
 
     Parameters
@@ -192,6 +201,8 @@ def check_hounsfield(volume: Int16Array, stored: np.dtype[Any], path: Path, resc
         For the text of errors.
     rescale_type : str
         What DICOM says the numbers are.
+    padding : int, optional
+        HU of voxels that were not measured and do not count.
 
     Notes
     -----
@@ -204,7 +215,7 @@ def check_hounsfield(volume: Int16Array, stored: np.dtype[Any], path: Path, resc
         raise scan_error(
             path, "CT values in HU", f"8-bit values ({stored.name})", "use the CT before windowing; " + way_out
         )
-    lowest = min(int(part.min()) for part in _until_low(volume))
+    lowest = _lowest(volume, padding)
     if lowest >= HIGHEST_MINIMUM_HU:
         got = f"none below {lowest} (highest {int(volume.max())})"
         if lowest >= 0:
@@ -214,8 +225,12 @@ def check_hounsfield(volume: Int16Array, stored: np.dtype[Any], path: Path, resc
         raise scan_error(path, "CT values in HU", f"the same value {lowest} in every voxel", way_out)
 
 
-def _until_low(volume: Int16Array) -> Iterator[Int16Array]:
+def _lowest(volume: Int16Array, padding: int | None) -> int:
+    """Return the lowest value that is no padding, or the first slices' lowest if that is low enough."""
+    lowest = _HIGHEST
     for part in slabs(volume):
-        yield part
-        if int(part.min()) < HIGHEST_MINIMUM_HU:
-            return
+        measured = part if padding is None else part[part != padding]
+        lowest = min(lowest, int(measured.min(initial=_HIGHEST)))
+        if lowest < HIGHEST_MINIMUM_HU:
+            break
+    return lowest

@@ -173,22 +173,63 @@ def filter_components(
     >>> filter_components(mask, lambda table: table["x0"] > 0).astype(int).tolist()
     [[[0, 0, 1], [0, 0, 0]]]
     """
-    if not callable(choose):
-        raise TypeError(f"choose must be a function of the component table, got {describe(choose)}")
     kernels = get_backend(backend, mask)
     packed = check_mask(mask)
     connectivity = _check_connectivity(connectivity)
+    checked_choose = _checked(choose)
     check_mask_out(out, mask, packed.shape, mask)
 
-    def checked(table: AnyArray) -> BoolArray:
-        chosen = choose(table)
-        if not is_array(chosen) or chosen.dtype != np.bool_:
-            raise TypeError(f"choose must return a bool array of shape {table.shape}, got {describe(chosen)}")
-        if chosen.shape != table.shape:
-            raise ValueError(f"choose must return a bool array of shape {table.shape}, got shape {chosen.shape}")
-        return np.ascontiguousarray(chosen)
+    return deliver(kernels.filter_components(packed, connectivity, checked_choose, resolve_n_jobs(n_jobs)), mask, out)
 
-    return deliver(kernels.filter_components(packed, connectivity, checked, resolve_n_jobs(n_jobs)), mask, out)
+
+def separate_components(
+    mask: BoolArray | PackedMask,
+    choose: Callable[[AnyArray], BoolArray],
+    connectivity: Connectivity = 6,
+    *,
+    backend: str = "auto",
+    n_jobs: int | None = None,
+) -> list[PackedMask]:
+    """Return each of the connected components that a function of their table chooses as a mask of its own.
+
+    Parameters
+    ----------
+    mask : ndarray of bool or PackedMask of shape (nz, ny, nx)
+        Not modified.
+    choose : callable
+        Given the table of `component_table`, returns a bool array of shape (n,): True for a component that is wanted.
+        Called once.
+    connectivity : {6, 18, 26}
+        Neighbours of a voxel: across faces, also edges, also corners.
+    backend : {"auto", "cpp", "reference"}
+        Implementation to use. The result is the same.
+    n_jobs : int, optional
+        Threads; -1 for all processors. The result is the same.
+
+    Returns
+    -------
+    list of PackedMask of the same shape
+        In the order of the table.
+
+    Raises
+    ------
+    TypeError
+        If the mask is not a mask, or `choose` not a function that returns a bool array.
+    ValueError
+        If `connectivity` is not one of the three, or the choice has another length.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgmm.volume import separate_components
+    >>> mask = np.array([[[1, 0, 1], [1, 0, 0]]], bool)
+    >>> [part.count() for part in separate_components(mask, lambda table: table["n_voxels"] > 0)]
+    [2, 1]
+    """
+    kernels = get_backend(backend, mask)
+    packed = check_mask(mask)
+    connectivity = _check_connectivity(connectivity)
+    return kernels.separate_components(packed, connectivity, _checked(choose), resolve_n_jobs(n_jobs))
 
 
 def keep_components(
@@ -261,6 +302,22 @@ def keep_components(
         return keep
 
     return filter_components(mask, choose, connectivity, out=out, backend=backend, n_jobs=n_jobs)
+
+
+def _checked(choose: Any) -> Callable[[AnyArray], BoolArray]:
+    """Return the function with a check of what it returns."""
+    if not callable(choose):
+        raise TypeError(f"choose must be a function of the component table, got {describe(choose)}")
+
+    def checked(table: AnyArray) -> BoolArray:
+        chosen = choose(table)
+        if not is_array(chosen) or chosen.dtype != np.bool_:
+            raise TypeError(f"choose must return a bool array of shape {table.shape}, got {describe(chosen)}")
+        if chosen.shape != table.shape:
+            raise ValueError(f"choose must return a bool array of shape {table.shape}, got shape {chosen.shape}")
+        return np.ascontiguousarray(chosen)
+
+    return checked
 
 
 def _check_connectivity(connectivity: Any) -> Connectivity:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from fastgmm._checks import check_out, describe
+from fastgmm._checks import check_apart, check_out, describe
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import BoolArray, Shape3
 
@@ -26,6 +26,8 @@ def check_mask_out(out: Any, like: Any, shape: Shape3, *inputs: Any) -> None:
         raise ValueError(f"out must have shape {shape}, got {out.shape}")
     elif not out.words.flags.writeable:
         raise ValueError("out must be writeable; give one made by PackedMask.empty")
+    else:
+        check_apart(out.words, *inputs)
 
 
 def deliver(result: PackedMask, like: MaskT, out: MaskT | None) -> MaskT:

@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 from fastgmm import _core
-from fastgmm.backends._cpp.components import component_table, filter_components, label_components
+from fastgmm.backends._cpp.components import (
+    component_table,
+    filter_components,
+    label_components,
+    separate_components,
+)
 from fastgmm.backends._cpp.em import em_assign, em_histogram, em_moments, em_step
+from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
+from fastgmm.backends._cpp.histogram import apply_table, histogram, threshold_below
 
 simd_level = _core.simd_level
 
 __all__ = [
+    "apply_table",
     "component_table",
     "em_assign",
     "em_histogram",
     "em_moments",
     "em_step",
     "filter_components",
+    "geodesic_flood",
+    "grow_region",
+    "histogram",
     "label_components",
+    "separate_components",
     "simd_level",
+    "threshold_below",
 ]

@@ -39,6 +39,21 @@ def filter_components(
     return chosen
 
 
+def separate_components(
+    mask: PackedMask, connectivity: Connectivity, choose: Callable[[AnyArray], BoolArray], n_jobs: int
+) -> list[PackedMask]:
+    """Find the components once and write the runs of each one chosen."""
+    runs = _find(mask, connectivity, n_jobs)
+    chosen = choose(_table(runs))
+    parts = []
+    for i in np.flatnonzero(chosen):
+        only = np.zeros(chosen.shape, np.bool_)
+        only[i] = True
+        parts.append(PackedMask.empty(mask.shape))
+        runs.select(only, parts[-1].words)
+    return parts
+
+
 def _find(mask: PackedMask, connectivity: Connectivity, n_jobs: int) -> _core.ComponentRuns:
     return _core.ComponentRuns(mask.words, nx=mask.shape[2], connectivity=connectivity, n_jobs=n_jobs)
 

@@ -1,7 +1,13 @@
 """The judge: every kernel in plain Python and NumPy, written from its definition and from nothing else."""
 
-from fastgmm.backends._reference.components import component_table, filter_components, label_components
+from fastgmm.backends._reference.components import (
+    component_table,
+    filter_components,
+    label_components,
+    separate_components,
+)
 from fastgmm.backends._reference.em import em_assign, em_histogram, em_moments, em_step
+from fastgmm.backends._reference.flood import geodesic_flood, grow_region
 from fastgmm.backends._reference.histogram import apply_table, histogram, threshold_below
 from fastgmm.backends._reference.median import median_filter
 from fastgmm.backends._reference.morphology import binary_closing_ball, binary_opening, binary_opening_ball
@@ -17,8 +23,11 @@ __all__ = [
     "em_moments",
     "em_step",
     "filter_components",
+    "geodesic_flood",
+    "grow_region",
     "histogram",
     "label_components",
     "median_filter",
+    "separate_components",
     "threshold_below",
 ]

@@ -51,6 +51,15 @@ def filter_components(
     return PackedMask.from_array(np.concatenate([[False], chosen])[labels])
 
 
+def separate_components(
+    mask: PackedMask, connectivity: Connectivity, choose: Callable[[AnyArray], BoolArray], n_jobs: int
+) -> list[PackedMask]:
+    """Compare the labels with each number chosen."""
+    labels, _ = label_components(mask, connectivity, n_jobs)
+    chosen = choose(component_table(mask, connectivity, n_jobs))
+    return [PackedMask.from_array(labels == i + 1) for i in np.flatnonzero(chosen)]
+
+
 def _steps(connectivity: Connectivity, shape: Shape3) -> list[int]:
     """Return the distance to each neighbour in a flattened volume of the shape."""
     _, ny, nx = shape

@@ -1,0 +1,282 @@
+#include "core/histogram.h"
+
+#include <cstring>
+#include <limits>
+#include <mutex>
+
+#include "core/arena.h"
+#include "core/key_counts.h"
+#include "core/parallel.h"
+#include "core/stretches.h"
+#include "shared/bits.h"
+
+namespace fg {
+
+// Entry b has byte k all ones where bit k of b is set.
+struct Spread {
+  std::uint64_t bytes[256];
+  constexpr Spread() : bytes() {
+    for (int b = 0; b < 256; ++b) {
+      for (int k = 0; k < 8; ++k) bytes[b] |= std::uint64_t{b >> k & 1 ? 255u : 0u} << 8 * k;
+    }
+  }
+};
+constexpr Spread kSpread;
+
+// A table of labels as its first entry and the values at which it changes.
+struct LabelTable {
+  static constexpr int kMaxJumps = 16;  // from here on reading the table is as fast
+  const std::uint8_t* labels;
+  int n_jumps = 0;
+  bool few_jumps = true;
+  std::int16_t jump_at[kMaxJumps];
+  std::uint8_t jump_by[kMaxJumps];  // modulo 256
+
+  explicit LabelTable(const std::uint8_t* table) : labels(table) {
+    for (int i = 1; i < 65536; ++i) {
+      if (table[i] == table[i - 1]) continue;
+      if (n_jumps == kMaxJumps) {
+        few_jumps = false;
+        return;
+      }
+      jump_at[n_jumps] = static_cast<std::int16_t>(i - 32768);
+      jump_by[n_jumps++] = static_cast<std::uint8_t>(table[i] - table[i - 1]);
+    }
+  }
+};
+
+}  // namespace fg
+
+#define FG_KERNELS "core/histogram_rows.inl"
+#include "core/foreach_simd.h"
+
+namespace fg {
+namespace {
+
+constexpr std::int64_t kMaxTable = std::int64_t{1} << 22;   // counters of one worker: 16 MiB
+constexpr std::int64_t kAllTables = std::int64_t{1} << 26;  // counters of all workers
+constexpr std::int64_t kRowsAhead = 8;
+constexpr std::int64_t kMaxPending = std::numeric_limits<std::uint32_t>::max();
+
+// Asks for the voxels under the mask: words of one row are too short a run for the processor to foresee the
+// next. (FG_HD inlines it; the compiler would drop a call of a function that does nothing else.)
+template <class T>
+FG_HD void prefetch_under(const std::uint64_t* words, const T* voxels, std::int64_t n) {
+  constexpr std::int64_t kLines = sizeof(T);  // cache lines of 64 voxels
+  for (std::int64_t i = 0; i < (n + 63) / 64 * kLines; ++i) {
+    if (words[i / kLines]) FG_PREFETCH(reinterpret_cast<const char*>(voxels) + 64 * i);
+  }
+}
+
+// What is counted: the rows of a volume under a mask, or all of it as one long row.
+template <class T>
+struct Source {
+  VolumeView<const T> volume;
+  const MaskView* mask;
+  Stretches stretches;
+
+  Source(VolumeView<const T> v, const MaskView* m)
+      : volume(m ? v : VolumeView<const T>{v.voxels, {1, 1, v.shape.count()}}),
+        mask(m),
+        stretches(volume.shape) {}
+
+  // Calls body(voxels, words, n) for each stretch of a task.
+  template <class Body>
+  void visit(std::int64_t task, Body&& body) const {
+    stretches.visit(task, [&](std::int64_t z, std::int64_t y, std::int64_t x, std::int64_t n) {
+      if (mask && y + kRowsAhead < volume.shape.ny) {
+        prefetch_under(mask->row(z, y + kRowsAhead) + x / 64, volume.row(z, y + kRowsAhead) + x, n);
+      }
+      body(volume.row(z, y) + x, mask ? mask->row(z, y) + x / 64 : nullptr, n);
+    });
+  }
+};
+
+// The running index of the first voxel of each task.
+template <class T>
+std::vector<std::int64_t> task_starts(const Source<T>& source, int n_threads) {
+  std::vector<std::int64_t> starts(source.stretches.n_tasks(), 0);
+  const auto count = FG_DISPATCH(count_mask);
+  parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int) {
+    source.visit(task, [&](const T*, const std::uint64_t* words, std::int64_t n) {
+      starts[task] += words ? count(words, (n + 63) / 64) : n;
+    });
+  });
+  std::int64_t total = 0;
+  for (std::int64_t& start : starts) {
+    const std::int64_t n = start;
+    start = total;
+    total += n;
+  }
+  return starts;
+}
+
+struct Span {
+  std::int64_t low, high;
+  std::int64_t size() const { return high - low + 1; }
+};
+
+// The least and the largest value; size 0 if there is none.
+template <class T>
+Span measure_span(const Source<T>& source, int n_threads) {
+  struct alignas(64) Ends {
+    T low = std::numeric_limits<T>::max(), high = std::numeric_limits<T>::min();
+  };
+  std::vector<Ends> ends(n_threads);
+  const auto find = FG_DISPATCH(find_span<T>);
+  parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int worker) {
+    source.visit(task, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
+      find(voxels, words, n, &ends[worker].low, &ends[worker].high);
+    });
+  });
+  Ends all;
+  for (const Ends& e : ends) {
+    all.low = std::min(all.low, e.low);
+    all.high = std::max(all.high, e.high);
+  }
+  return all.low > all.high ? Span{0, -1} : Span{all.low, all.high};
+}
+
+// 64-bit totals of n_bins x n_phases, to which the workers add their 32-bit counters of n_bins x n_lanes.
+class Totals {
+ public:
+  Totals(std::int64_t n_bins, int n_phases, int n_lanes)
+      : n_phases_(n_phases), n_lanes_(n_lanes), n_bins_(n_bins), totals_(n_bins * n_phases, 0) {}
+
+  void add(const std::uint32_t* counters) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    for (std::int64_t bin = 0; bin < n_bins_; ++bin) {
+      for (int lane = 0; lane < n_lanes_; ++lane) {
+        totals_[bin * n_phases_ + lane % n_phases_] += counters[bin * n_lanes_ + lane];
+      }
+    }
+  }
+
+  std::vector<Bin> bins(std::int64_t low) const {
+    std::vector<Bin> found;
+    for (std::int64_t bin = 0; bin < n_bins_; ++bin) {
+      for (int phase = 0; phase < n_phases_; ++phase) {
+        const std::int64_t count = totals_[bin * n_phases_ + phase];
+        if (count) found.push_back({low + bin, phase, count});
+      }
+    }
+    return found;
+  }
+
+ private:
+  int n_phases_, n_lanes_;
+  std::int64_t n_bins_;
+  std::vector<std::int64_t> totals_;
+  std::mutex mutex_;
+};
+
+template <class T>
+std::vector<Bin> count_in_tables(const Source<T>& source, const Span& span, int n_phases, int n_lanes,
+                                 int n_threads) {
+  const std::int64_t size = span.size() * n_lanes, n_tasks = source.stretches.n_tasks();
+  const int n_workers = static_cast<int>(
+      std::max<std::int64_t>(1, std::min<std::int64_t>({n_threads, n_tasks, kAllTables / size})));
+  Scratch scratch(n_workers * Scratch::cost<std::uint32_t>(size));
+  std::uint32_t* const tables = scratch.take<std::uint32_t>(n_workers * size);
+  std::vector<std::int64_t> pending(n_workers,
+                                    -1);  // voxels counted since the table was emptied; -1: not in use yet
+  const std::vector<std::int64_t> starts =
+      n_phases == 1 ? std::vector<std::int64_t>(n_tasks, 0) : task_starts(source, n_threads);
+
+  Totals totals(span.size(), n_phases, n_lanes);
+  const auto count = n_lanes == 4 ? FG_DISPATCH(count_in_four<T>) : FG_DISPATCH(count_in_turn<T>);
+  parallel_for(n_tasks, n_workers, [&](std::int64_t task, int worker) {
+    std::uint32_t* const table = tables + worker * size;
+    if (pending[worker] < 0 || pending[worker] > kMaxPending - Stretches::kVoxelsPerTask) {
+      if (pending[worker] > 0) totals.add(table);
+      std::fill(table, table + size, 0u);
+      pending[worker] = 0;
+    }
+    int lane = static_cast<int>(starts[task] % n_lanes);
+    source.visit(task, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
+      lane = count(voxels, words, n, static_cast<std::uint32_t>(span.low), lane, n_lanes, table);
+      pending[worker] += n;
+    });
+  });
+  for (int worker = 0; worker < n_workers; ++worker) {
+    if (pending[worker] > 0) totals.add(tables + worker * size);
+  }
+  return totals.bins(span.low);
+}
+
+template <class T>
+std::vector<Bin> count_by_sorting(const Source<T>& source, const Span& span, int n_phases, int n_threads) {
+  const std::vector<std::int64_t> starts = task_starts(source, n_threads);
+  std::vector<KeyCounts> counts(n_threads);
+  parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int worker) {
+    std::uint64_t phase = starts[task] % n_phases;
+    source.visit(task, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
+      for (std::int64_t i = 0; i < n; ++i) {
+        if (words && !(words[i / 64] >> i % 64 & 1)) continue;
+        counts[worker].add(static_cast<std::uint64_t>(voxels[i] - span.low) * n_phases + phase);
+        phase = phase + 1 == static_cast<std::uint64_t>(n_phases) ? 0 : phase + 1;
+      }
+    });
+  });
+  for (int worker = 1; worker < n_threads; ++worker) counts[0].merge(counts[worker]);
+  std::vector<Bin> bins;
+  for (const KeyCount& c : counts[0].take()) {
+    bins.push_back({span.low + static_cast<std::int64_t>(c.key / n_phases),
+                    static_cast<std::int64_t>(c.key % n_phases), c.count});
+  }
+  return bins;
+}
+
+}  // namespace
+
+template <class T>
+std::vector<Bin> count_values(VolumeView<const T> volume, const MaskView* mask, int n_phases, int n_threads) {
+  const Source<T> source(volume, mask);
+  Span span{std::numeric_limits<T>::min(), std::numeric_limits<T>::max()};
+  if (span.size() * n_phases > kMaxTable) span = measure_span(source, n_threads);
+  if (span.size() == 0) return {};
+  if (span.size() * n_phases > kMaxTable) return count_by_sorting(source, span, n_phases, n_threads);
+  const bool in_four = 4 % n_phases == 0 && span.size() * 4 <= kMaxTable;
+  return count_in_tables(source, span, n_phases, in_four ? 4 : n_phases, n_threads);
+}
+
+void apply_table(VolumeView<const std::int16_t> volume, const std::uint8_t* table, const MaskView* mask,
+                 VolumeView<std::uint8_t> out, int n_threads) {
+  const LabelTable labels(table);
+  const Source<std::int16_t> source(volume, mask);
+  const auto look = FG_DISPATCH(look_up);
+  parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int) {
+    source.visit(task, [&](const std::int16_t* voxels, const std::uint64_t* words, std::int64_t n) {
+      look(voxels, words, n, labels, out.voxels + (voxels - volume.voxels));
+    });
+  });
+}
+
+template <class T>
+void threshold_below(VolumeView<const T> volume, std::int64_t limit, MaskOut out, int n_threads) {
+  const Stretches stretches(volume.shape);
+  const bool all = limit > std::numeric_limits<T>::max();
+  const T limit_t = static_cast<T>(std::max<std::int64_t>(limit, std::numeric_limits<T>::min()));
+  const auto compare = FG_DISPATCH(compare_below<T>);
+  parallel_for(stretches.n_tasks(), n_threads, [&](std::int64_t task, int) {
+    stretches.visit(task, [&](std::int64_t z, std::int64_t y, std::int64_t x, std::int64_t n) {
+      std::uint64_t* const words = out.row(z, y) + x / 64;
+      if (!all) return compare(volume.row(z, y) + x, n, limit_t, words);
+      for (std::int64_t i = 0; i < n; i += 64)
+        words[i / 64] = low_ones(static_cast<int>(std::min<std::int64_t>(n - i, 64)));
+    });
+  });
+}
+
+template std::vector<Bin> count_values(VolumeView<const std::int8_t>, const MaskView*, int, int);
+template std::vector<Bin> count_values(VolumeView<const std::int16_t>, const MaskView*, int, int);
+template std::vector<Bin> count_values(VolumeView<const std::int32_t>, const MaskView*, int, int);
+template std::vector<Bin> count_values(VolumeView<const std::uint8_t>, const MaskView*, int, int);
+template std::vector<Bin> count_values(VolumeView<const std::uint16_t>, const MaskView*, int, int);
+template void threshold_below(VolumeView<const std::int8_t>, std::int64_t, MaskOut, int);
+template void threshold_below(VolumeView<const std::int16_t>, std::int64_t, MaskOut, int);
+template void threshold_below(VolumeView<const std::int32_t>, std::int64_t, MaskOut, int);
+template void threshold_below(VolumeView<const std::uint8_t>, std::int64_t, MaskOut, int);
+template void threshold_below(VolumeView<const std::uint16_t>, std::int64_t, MaskOut, int);
+
+}  // namespace fg

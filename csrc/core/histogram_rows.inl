@@ -1,0 +1,164 @@
+// Stretches of n voxels, 64 at a time, under the words of a mask (all of them where words is null).
+//
+// Count: the voxel of running index i adds to the private 32-bit counter (value, i mod lanes). Neighbouring
+// voxels so meet different counters, which keeps equal values from waiting for each other, and a lane is all
+// of one phase. Empty words cost one test. Look up: compare with each value where the table changes and add
+// the jump, in vectors; tables with many changes are read voxel by voxel. Compare: a byte per voxel, then its
+// top bits as a word. Cost: near one read of the voxels under the mask, plus one write of the labels.
+
+inline std::uint64_t stretch_word(const std::uint64_t* words, std::int64_t n, std::int64_t first) {
+  return words ? words[first / 64] : low_ones(static_cast<int>(n - first < 64 ? n - first : 64));
+}
+
+// Returns the lane of the voxel after the last; table[(value - low) * n_lanes + lane].
+template <class T>
+int count_in_turn(const T* voxels, const std::uint64_t* words, std::int64_t n, std::uint32_t low, int lane,
+                  int n_lanes, std::uint32_t* table) {
+  for (std::int64_t i = 0; i < n; i += 64) {
+    for (std::uint64_t bits = stretch_word(words, n, i); bits; bits &= bits - 1) {
+      const std::uint32_t bin = static_cast<std::uint32_t>(voxels[i + lowest_one(bits)]) - low;
+      ++table[static_cast<std::size_t>(bin) * n_lanes + lane];
+      lane = lane + 1 == n_lanes ? 0 : lane + 1;
+    }
+  }
+  return lane;
+}
+
+// The same for n_lanes = 4.
+template <class T>
+int count_in_four(const T* voxels, const std::uint64_t* words, std::int64_t n, std::uint32_t low, int lane,
+                  int, std::uint32_t* table) {
+  for (std::int64_t i = 0; i < n; i += 64) {
+    std::uint64_t bits = stretch_word(words, n, i);
+    const T* const v = voxels + i;
+    if (bits == ~std::uint64_t{0}) {
+      std::uint32_t* const lanes[4] = {table + lane, table + ((lane + 1) & 3), table + ((lane + 2) & 3),
+                                       table + ((lane + 3) & 3)};
+      for (int k = 0; k < 64; k += 4) {
+        for (int j = 0; j < 4; ++j) {
+          ++lanes[j][static_cast<std::size_t>(static_cast<std::uint32_t>(v[k + j]) - low) * 4];
+        }
+      }
+      continue;
+    }
+    for (; bits; bits &= bits - 1) {
+      ++table[static_cast<std::size_t>(static_cast<std::uint32_t>(v[lowest_one(bits)]) - low) * 4 + lane];
+      lane = (lane + 1) & 3;
+    }
+  }
+  return lane;
+}
+
+// Widens [*low, *high] to hold the values.
+template <class T>
+void find_span(const T* voxels, const std::uint64_t* words, std::int64_t n, T* low, T* high) {
+  T least = *low, most = *high;
+  for (std::int64_t i = 0; i < n; i += 64) {
+    std::uint64_t bits = stretch_word(words, n, i);
+    const T* const v = voxels + i;
+    if (bits == ~std::uint64_t{0}) {
+      for (int k = 0; k < 64; ++k) {
+        least = v[k] < least ? v[k] : least;
+        most = v[k] > most ? v[k] : most;
+      }
+      continue;
+    }
+    for (; bits; bits &= bits - 1) {
+      const T value = v[lowest_one(bits)];
+      least = value < least ? value : least;
+      most = value > most ? value : most;
+    }
+  }
+  *low = least;
+  *high = most;
+}
+
+inline std::int64_t count_mask(const std::uint64_t* words, std::int64_t n_words) {
+  std::int64_t n = 0;
+  for (std::int64_t w = 0; w < n_words; ++w) n += count_ones(words[w]);
+  return n;
+}
+
+// The top bits of 64 bytes that are 0 or 255.
+inline std::uint64_t pack_bytes(const std::uint8_t* bytes) {
+#if FG_LEVEL == 2
+  return _mm512_movepi8_mask(_mm512_loadu_si512(bytes));
+#elif FG_LEVEL == 1
+  const __m256i* const halves = reinterpret_cast<const __m256i*>(bytes);
+  const auto low = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_loadu_si256(halves)));
+  const auto high = static_cast<std::uint32_t>(_mm256_movemask_epi8(_mm256_loadu_si256(halves + 1)));
+  return low | std::uint64_t{high} << 32;
+#elif defined(__SSE2__)
+  std::uint64_t word = 0;
+  for (int k = 0; k < 4; ++k) {
+    const __m128i quarter = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes) + k);
+    word |= std::uint64_t{static_cast<std::uint16_t>(_mm_movemask_epi8(quarter))} << 16 * k;
+  }
+  return word;
+#else
+  std::uint64_t word = 0;
+  for (int k = 0; k < 8; ++k) {
+    std::uint64_t eight;
+    std::memcpy(&eight, bytes + 8 * k, 8);
+    // Byte j holds 0 or 1; the product moves it to bit 56 + j.
+    word |= ((eight & 0x0101010101010101u) * 0x0102040810204080u >> 56) << 8 * k;
+  }
+  return word;
+#endif
+}
+
+template <class T>
+void compare_below(const T* voxels, std::int64_t n, T limit, std::uint64_t* out) {
+  constexpr int kBlock = 512;  // long enough for the bytes to be stored before they are read
+  alignas(64) std::uint8_t bytes[kBlock];
+  std::int64_t i = 0;
+  for (; i + kBlock <= n; i += kBlock) {
+    for (int k = 0; k < kBlock; ++k) bytes[k] = voxels[i + k] < limit ? 255 : 0;
+    for (int w = 0; w < kBlock / 64; ++w) out[i / 64 + w] = pack_bytes(bytes + 64 * w);
+  }
+  const std::int64_t rest = n - i, n_words = (rest + 63) / 64;
+  std::memset(bytes, 0, 64 * n_words);
+  for (std::int64_t k = 0; k < rest; ++k) bytes[k] = voxels[i + k] < limit ? 255 : 0;
+  for (std::int64_t w = 0; w < n_words; ++w) out[i / 64 + w] = pack_bytes(bytes + 64 * w);
+}
+
+// Labels of 64 voxels, before the mask.
+inline void look_up_64(const std::int16_t* v, const LabelTable& table, std::uint8_t* labels) {
+  if (!table.few_jumps) {
+    for (int k = 0; k < 64; ++k) labels[k] = table.labels[v[k] + 32768];
+    return;
+  }
+  std::uint16_t sums[64];
+  for (int k = 0; k < 64; ++k) sums[k] = table.labels[0];
+  for (int j = 0; j < table.n_jumps; ++j) {
+    const std::int16_t from = table.jump_at[j];
+    const std::uint16_t jump = table.jump_by[j];
+    for (int k = 0; k < 64; ++k) sums[k] = static_cast<std::uint16_t>(sums[k] + (v[k] >= from ? jump : 0));
+  }
+  for (int k = 0; k < 64; ++k) labels[k] = static_cast<std::uint8_t>(sums[k]);
+}
+
+void look_up(const std::int16_t* voxels, const std::uint64_t* words, std::int64_t n, const LabelTable& table,
+             std::uint8_t* out) {
+  for (std::int64_t i = 0; i < n; i += 64) {
+    const std::uint64_t bits = stretch_word(words, n, i);
+    const int size = n - i < 64 ? static_cast<int>(n - i) : 64;
+    if (!bits) {
+      std::memset(out + i, 0, size);
+      continue;
+    }
+    alignas(64) std::int16_t values[64] = {};
+    alignas(64) std::uint8_t labels[64];
+    if (size < 64) std::memcpy(values, voxels + i, 2 * size);
+    look_up_64(size < 64 ? values : voxels + i, table, labels);
+    if (bits != ~std::uint64_t{0}) {
+      for (int k = 0; k < 8; ++k) {
+        std::uint64_t eight;
+        std::memcpy(&eight, labels + 8 * k, 8);
+        eight &= kSpread.bytes[bits >> 8 * k & 255];
+        std::memcpy(labels + 8 * k, &eight, 8);
+      }
+    }
+    std::memcpy(out + i, labels, size);
+  }
+}

@@ -1,0 +1,163 @@
+"""One tissue model from the lungs of many scans; no scan stays in memory."""
+
+from __future__ import annotations
+
+import os
+import warnings
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from fastgmm._histogram import PhasedHistogram
+from fastgmm._packed_mask import PackedMask
+from fastgmm._types import Shape3
+from fastgmm.cohort._options import Options
+from fastgmm.cohort._output_folder import OutputFolder
+from fastgmm.cohort._plan import Case, plan_cases
+from fastgmm.cohort._read_ahead import read_ahead
+from fastgmm.cohort._results import Event, Failure, FitResult, OnEvent, error_line
+from fastgmm.cohort._scan_files import find_lungs
+from fastgmm.io import Scan
+from fastgmm.lung import LungSegmentation, LungSettings, TissueModel, collect_histogram, fit_tissue_model
+
+
+@dataclass(frozen=True)
+class KeptLungs:
+    """The lungs of a scan, compressed, so that a cohort's masks fit in memory until its labels are made."""
+
+    shape: Shape3
+    deflated: bytes
+    warnings: tuple[str, ...]
+
+    @classmethod
+    def keep(cls, lungs: LungSegmentation) -> KeptLungs:
+        """Compress."""
+        return cls(lungs.mask.shape, zlib.compress(lungs.mask.words.tobytes(), 1), lungs.warnings)
+
+    def restore(self) -> LungSegmentation:
+        """Decompress."""
+        mask = PackedMask.empty(self.shape)
+        mask.words[...] = np.frombuffer(zlib.decompress(self.deflated), np.uint64).reshape(mask.words.shape)
+        return LungSegmentation(mask, self.warnings)
+
+
+@dataclass
+class FirstPass:
+    """What the pass before the fit leaves of the scans that could be used, by case name."""
+
+    parts: dict[str, PhasedHistogram]
+    lungs: dict[str, KeptLungs]
+    failures: list[Failure]
+
+
+def fit_cohort(
+    paths: Sequence[str | os.PathLike[str]],
+    *,
+    settings: LungSettings | None = None,
+    allow_unordered: bool = False,
+    backend: str = "auto",
+    n_jobs: int | None = None,
+    assume_hu: bool = False,
+    series: str | None = None,
+    on_event: OnEvent | None = None,
+) -> FitResult:
+    """Fit one five-component mixture over the lung voxels of all scans.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Scan files and DICOM folders. Their order matters, since every n-th voxel of their concatenation is taken.
+    settings : LungSettings, optional
+        `LungSettings.published()` if left out.
+    allow_unordered : bool
+        Take the mixture even if it cannot be given tissue names.
+    backend, n_jobs
+        As everywhere.
+    assume_hu : bool
+        Take voxel values as HU even where they do not look like it.
+    series : str, optional
+        UID of the DICOM series to read.
+    on_event : callable, optional
+        Called with an `Event` at every step.
+
+    Returns
+    -------
+    FitResult
+        A scan that cannot be used is in `failures` and does not stop the others.
+
+    Raises
+    ------
+    ValueError
+        If an argument is wrong.
+    TissueModelError
+        If the mixture cannot be given tissue names.
+    """
+    options = Options(
+        settings=settings or LungSettings.published(),
+        backend=backend,
+        n_jobs=n_jobs,
+        assume_hu=assume_hu,
+        series=series,
+        on_event=on_event,
+    )
+    first = first_pass(plan_cases(paths), options.read, options, keep_lungs=False)
+    result = FitResult(failures=first.failures)
+    if first.parts:
+        result.model, result.warnings = fit_model(first, options, allow_unordered)
+        result.cases = list(first.parts)
+        result.n_voxels = sum(part.n for part in first.parts.values())
+    return result
+
+
+def first_pass(cases: list[Case], read: Callable[[Case], Scan], options: Options, *, keep_lungs: bool) -> FirstPass:
+    """Find the lungs of every scan and count their HU; keep the masks where labels are to follow."""
+    found = FirstPass({}, {}, [])
+    for case, take in read_ahead(cases, read, ahead=options.threads > 1):
+        start = perf_counter()
+        try:
+            part, lungs = _count(case, take, options)
+        except Exception as error:
+            fail(found.failures, case, error, options)
+            continue
+        found.parts[case.name] = part
+        if keep_lungs:
+            found.lungs[case.name] = KeptLungs.keep(lungs)
+        else:
+            options.done(case, perf_counter() - start, None)
+    return found
+
+
+def fit_model(first: FirstPass, options: Options, allow_unordered: bool) -> tuple[TissueModel, list[str]]:
+    """Fit the mixture; return it with what the fit warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = fit_tissue_model(
+            list(first.parts.values()), options.settings, allow_unordered=allow_unordered, backend=options.backend
+        )
+    texts = [str(warning.message) for warning in caught]
+    for text in texts:
+        options.tell(Event("warning", None, text))
+    return model, texts
+
+
+def fail(
+    failures: list[Failure], case: Case, error: Exception, options: Options, folder: OutputFolder | None = None
+) -> None:
+    """Note a scan's error and tell it; files in the hidden folder are called by their final names."""
+    text = error_line(case.path, error)
+    if folder is not None:
+        text = text.replace(str(folder.staging), str(folder.path))
+    failures.append(Failure(case.path, case.name, text))
+    options.tell(Event("failed", case, failures[-1].error))
+
+
+def _count(case: Case, take: Callable[[], Scan], options: Options) -> tuple[PhasedHistogram, LungSegmentation]:
+    options.stage(case, "reading")
+    scan = take()
+    options.stage(case, "lungs")
+    lungs = find_lungs(scan, options)
+    part = collect_histogram(scan.volume, lungs.mask, options.settings, backend=options.backend, n_jobs=options.n_jobs)
+    return part, lungs

@@ -1,0 +1,60 @@
+"""What holds for all scans of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fastgmm._threads import resolve_n_jobs
+from fastgmm.backends import choose_backend
+from fastgmm.cohort._plan import Case
+from fastgmm.cohort._results import Event, OnEvent, Row
+from fastgmm.io import Scan, read_scan
+from fastgmm.lung import LI_FORMULAS, LungSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Checked arguments that the steps of a run share."""
+
+    settings: LungSettings = field(default_factory=LungSettings.published)
+    backend: str = "auto"
+    n_jobs: int | None = None
+    assume_hu: bool = False
+    series: str | None = None
+    preview: bool = True
+    li_formula: str = "default"
+    on_event: OnEvent | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "backend", choose_backend(self.backend))
+        object.__setattr__(self, "n_jobs", resolve_n_jobs(self.n_jobs))
+        if self.li_formula not in LI_FORMULAS:
+            raise ValueError(f"li_formula must be one of {', '.join(LI_FORMULAS)}, got {self.li_formula!r}")
+
+    @property
+    def threads(self) -> int:
+        """How many threads may run at a time."""
+        return resolve_n_jobs(self.n_jobs)
+
+    def read(self, case: Case) -> Scan:
+        """Read the scan of a case."""
+        return read_scan(case.path, assume_hu=self.assume_hu, series=self.series)
+
+    def stage(self, case: Case, text: str) -> None:
+        """Tell that a step of a scan begins."""
+        self.tell(Event("stage", case, text))
+
+    def done(self, case: Case, time_s: float, row: Row | None) -> None:
+        """Tell that a scan is done."""
+        self.tell(Event("done", case, time_s=time_s, row=row))
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to who asked for them."""
+        if self.on_event is not None:
+            self.on_event(event)
+
+
+def output_path(folder: Path, case: Case, kind: str, extension: str) -> Path:
+    """Return CASE_KIND.EXT in a folder."""
+    return folder / f"{case.name}_{kind}{extension}"

@@ -1,0 +1,232 @@
+"""The whole method over many scans: fit if asked, label, measure, picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from fastgmm.cohort._fit import KeptLungs, fail, first_pass, fit_model
+from fastgmm.cohort._options import Options
+from fastgmm.cohort._output_folder import OutputFolder
+from fastgmm.cohort._plan import MODEL_NAME, TABLE_NAME, Case, check_outputs, plan_cases
+from fastgmm.cohort._read_ahead import read_ahead
+from fastgmm.cohort._results import Failure, OnEvent, RunResult, error_line
+from fastgmm.cohort._scan_files import find_lungs, make_files
+from fastgmm.cohort._tables import measures_csv, write_text
+from fastgmm.io import Scan
+from fastgmm.lung import MEASURE_COLUMNS, LungSettings, TissueModel
+
+Paths = Sequence[str | os.PathLike[str]]
+_VOLUMES = ("labels", "median", "lungs")
+
+
+def run_cohort(
+    paths: Paths,
+    out: str | os.PathLike[str],
+    *,
+    settings: LungSettings | None = None,
+    model: TissueModel | None = None,
+    fit: bool = False,
+    allow_unordered: bool = False,
+    backend: str = "auto",
+    n_jobs: int | None = None,
+    preview: bool = True,
+    overwrite: bool = False,
+    assume_hu: bool = False,
+    series: str | None = None,
+    li_formula: str = "default",
+    inputs: Paths = (),
+    on_event: OnEvent | None = None,
+) -> RunResult:
+    """Find and label the lungs of every scan, write the results and measure them.
+
+    Parameters
+    ----------
+    paths : sequence of path-like
+        Scan files and DICOM folders.
+    out : path-like
+        Output folder, made if missing. Gets `CASE_labels.EXT`, `CASE_median.EXT`, `CASE_lungs.EXT` and
+        `CASE_overlay.png` for every scan, and `measures.csv` and `model.json`.
+    settings : LungSettings, optional
+        `LungSettings.published()` if left out.
+    model : TissueModel, optional
+        Labels with this model; with the published one if left out.
+    fit : bool
+        Label with a mixture fitted on these scans instead; reads every scan twice.
+    allow_unordered : bool
+        Take a fitted mixture even if it cannot be given tissue names.
+    backend, n_jobs
+        As everywhere.
+    preview : bool
+        Whether to draw the pictures.
+    overwrite : bool
+        Whether existing outputs may be replaced.
+    assume_hu : bool
+        Take voxel values as HU even where they do not look like it.
+    series : str, optional
+        UID of the DICOM series to read.
+    li_formula : {"default", "sum"}
+        Formula of the lung involvement.
+    inputs : sequence of path-like
+        Further files that must not be written to, such as that of the model.
+    on_event : callable, optional
+        Called with an `Event` at every step, from the calling thread.
+
+    Returns
+    -------
+    RunResult
+        A scan that cannot be done is in `failures` and does not stop the others. Its files appear together when all
+        are complete, or not at all; the tables are written if at least one scan was done.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is wrong, or an output would replace an input.
+    FileExistsError
+        If outputs exist and `overwrite` is not set. Checked, as all of this, before the first scan is read.
+    ScanError
+        If the output folder cannot be written to.
+    TissueModelError
+        If the fitted mixture cannot be given tissue names.
+    """
+    options = Options(
+        settings=settings or LungSettings.published(),
+        backend=backend,
+        n_jobs=n_jobs,
+        assume_hu=assume_hu,
+        series=series,
+        preview=preview,
+        li_formula=li_formula,
+        on_event=on_event,
+    )
+    if fit and model is not None:
+        raise ValueError("model must be None with fit=True, got a model too; leave out one of the two")
+    cases, kinds = plan_cases(paths), (*_VOLUMES, "overlay") if preview else _VOLUMES
+    files, others = (TABLE_NAME, MODEL_NAME), [Path(path) for path in inputs]
+    check_outputs(Path(out), cases, kinds=kinds, files=files, inputs=others, overwrite=overwrite)
+    with OutputFolder(out) as folder:
+        work = _fitted(cases, options, allow_unordered) if fit else _Work(cases, options.read, model)
+        result = _label_all(work, folder, options, measured=True)
+        _write_tables(folder, result)
+    return result
+
+
+def label_cohort(
+    paths: Paths,
+    out: str | os.PathLike[str],
+    *,
+    model: TissueModel | None = None,
+    settings: LungSettings | None = None,
+    backend: str = "auto",
+    n_jobs: int | None = None,
+    overwrite: bool = False,
+    assume_hu: bool = False,
+    series: str | None = None,
+    inputs: Paths = (),
+    on_event: OnEvent | None = None,
+) -> RunResult:
+    """Find and label the lungs of every scan and write the label volumes only: no measures, no pictures.
+
+    Parameters, result and errors are those of `run_cohort`; `model` is the published one if left out.
+    """
+    options = Options(
+        settings=settings or LungSettings.published(),
+        backend=backend,
+        n_jobs=n_jobs,
+        assume_hu=assume_hu,
+        series=series,
+        preview=False,
+        on_event=on_event,
+    )
+    cases, others = plan_cases(paths), [Path(path) for path in inputs]
+    check_outputs(Path(out), cases, kinds=_VOLUMES, inputs=others, overwrite=overwrite)
+    with OutputFolder(out) as folder:
+        return _label_all(_Work(cases, options.read, model), folder, options, measured=False)
+
+
+@dataclass
+class _Work:
+    """The scans left to label, how to read them, the model, and what a fit found before."""
+
+    cases: list[Case]
+    read: Callable[[Case], Scan]
+    model: TissueModel | None = None
+    lungs: dict[str, KeptLungs] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def _fitted(cases: list[Case], options: Options, allow_unordered: bool) -> _Work:
+    """Read all scans once for the fit."""
+    read = _kept(options.read) if len(cases) == 1 else options.read
+    first = first_pass(cases, read, options, keep_lungs=True)
+    work = _Work([case for case in cases if case.name in first.parts], read, None, first.lungs, first.failures)
+    if work.cases:
+        work.model, work.warnings = fit_model(first, options, allow_unordered)
+    return work
+
+
+def _kept(read: Callable[[Case], Scan]) -> Callable[[Case], Scan]:
+    """Return a reader that keeps the one scan of a run for its second pass."""
+    scans: list[Scan] = []
+
+    def read_once(case: Case) -> Scan:
+        if not scans:
+            scans.append(read(case))
+        return scans[0]
+
+    return read_once
+
+
+def _label_all(work: _Work, folder: OutputFolder, options: Options, *, measured: bool) -> RunResult:
+    """Make the files of every scan; one that fails is noted and the next one taken."""
+    model = work.model or TissueModel.published()
+    result = RunResult(failures=work.failures, model=model, warnings=work.warnings)
+    for case, take in read_ahead(work.cases, work.read, ahead=options.threads > 1):
+        start = perf_counter()
+        try:
+            row, staged = _label_one(case, take, model, work.lungs.get(case.name), folder, options, measured)
+            result.outputs[case.name] = folder.publish(staged)
+        except Exception as error:
+            fail(result.failures, case, error, options, folder)
+            continue
+        result.times_s[case.name] = perf_counter() - start
+        if row is not None:
+            result.rows.append(row)
+        options.done(case, result.times_s[case.name], row)
+    return result
+
+
+def _label_one(
+    case: Case,
+    take: Callable[[], Scan],
+    model: TissueModel,
+    kept: KeptLungs | None,
+    folder: OutputFolder,
+    options: Options,
+    measured: bool,
+) -> tuple[dict[str, Any] | None, list[Path]]:
+    """Read a scan and write its files into the hidden folder; its volumes are gone on return."""
+    options.stage(case, "reading")
+    scan = take()
+    options.stage(case, "lungs")
+    lungs = find_lungs(scan, options) if kept is None else kept.restore()
+    return make_files(scan, lungs, case, model, folder.staging, options, measured=measured)
+
+
+def _write_tables(folder: OutputFolder, result: RunResult) -> None:
+    """Write measures and model, if there is anything to write."""
+    if not result.rows or result.model is None:
+        return
+    staged = [folder.staging / TABLE_NAME, folder.staging / MODEL_NAME]
+    try:
+        write_text(staged[0], measures_csv(result.rows, MEASURE_COLUMNS))
+        result.model.to_json(staged[1])
+        result.outputs[""] = folder.publish(staged)
+    except OSError as error:
+        table = folder.path / TABLE_NAME
+        result.failures.append(Failure(table, "", error_line(table, error)))

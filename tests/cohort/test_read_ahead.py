@@ -1,0 +1,55 @@
+import threading
+
+import pytest
+
+from fastgmm.cohort._read_ahead import read_ahead
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+def test_every_item_comes_in_order_and_errors_come_with_their_item(ahead):
+    def read(item):
+        if item == 2:
+            raise OSError("bad")
+        return item * 10
+
+    seen = []
+    for item, take in read_ahead([1, 2, 3, 4], read, ahead=ahead):
+        try:
+            seen.append((item, take()))
+        except OSError as error:
+            seen.append((item, str(error)))
+    assert seen == [(1, 10), (2, "bad"), (3, 30), (4, 40)]
+
+
+def test_the_next_item_is_read_while_this_one_is_used():
+    read_items = {k: threading.Event() for k in range(3)}
+
+    def read(item):
+        read_items[item].set()
+        return item
+
+    for item, take in read_ahead(range(3), read):
+        take()
+        if item < 2:
+            assert read_items[item + 1].wait(5)
+
+
+def test_never_more_than_one_item_waits():
+    begun = []
+    for item, take in read_ahead(list(range(6)), lambda item: begun.append(item) or item):
+        take()
+        threading.Event().wait(0.02)
+        assert len(begun) <= item + 2
+    assert begun == list(range(6))
+
+
+def test_the_thread_ends_when_the_loop_is_left():
+    before = threading.active_count()
+    items = read_ahead(list(range(100)), lambda item: item)
+    _, take = next(items)
+    take()
+    items.close()
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread() and thread.daemon:
+            thread.join(5)
+    assert threading.active_count() <= before
