@@ -138,7 +138,7 @@ def test_one_word_names_a_family_in_every_layer():
     families = {"histogram", "em", "components", "morphology", "median"}
     reference = {p.stem for p in (SOURCE / "fastgmm/backends/_reference").glob("*.py")} - {"__init__"}
     bindings = {p.stem.removeprefix("bind_") for p in (REPOSITORY / "csrc/bindings").glob("bind_*.cpp")}
-    assert reference == families
+    assert reference >= families
     assert bindings >= families
 
 

@@ -15,7 +15,7 @@ from fastgmm.io._dicom_slices import DicomSlice
 from fastgmm.io._dicom_stack import stack_slices
 from fastgmm.io._problems import scan_error
 from fastgmm.io._scan import Scan, ScanHeader
-from fastgmm.io._voxels import WholeHU, check_hounsfield
+from fastgmm.io._voxels import WholeHU, check_hounsfield, empty_volume
 
 # Padding that is not already at or below air becomes this: lower than any tissue, so that the method takes it for
 # outside. What is at or below -1024 HU anyway (-3024 from GE scanners, -2048) keeps its value, as in other readers.
@@ -27,7 +27,7 @@ _LOWEST_HU = -32768
 def read_dicom(path: Path, *, series: str | None, assume_hu: bool) -> Scan:
     """Read one series of a folder, or an enhanced multi-frame file."""
     known, ordered = _described(path, series)
-    volume = np.empty(known.shape, np.int16)
+    volume = empty_volume(path, known.shape)
     padding = _padding_hu(ordered)
     hu = WholeHU(path)
     decoder = PixelDecoder()

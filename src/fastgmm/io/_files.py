@@ -247,6 +247,3 @@ def _system_errors(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise system_error(path, "read", error, "check that it exists and may be read") from error
-    except MemoryError as error:
-        way_out = "check the sizes in its header, or free memory"
-        raise scan_error(path, "a volume that fits in memory", "one that does not", way_out) from error

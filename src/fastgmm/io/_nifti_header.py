@@ -159,7 +159,7 @@ def nifti_placement(header: NiftiHeader) -> tuple[Placement, tuple[str, ...]]:
         raise scan_error(path, "perpendicular axes", "a sheared sform (gantry tilt?) and no qform", STRAIGHTEN)
     to_lps = np.array([-1.0, -1.0, 1.0])
     direction = _unit_columns(chosen) * to_lps[:, None]
-    return placement_xyz(path, spacing, direction, chosen[:, 3] * to_lps), warnings
+    return placement_xyz(path, spacing, direction, chosen[:, 3] * to_lps * scale), warnings
 
 
 def header_for(scan: ScanGeometry, shape: Shape3, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:

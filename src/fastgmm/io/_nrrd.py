@@ -19,6 +19,7 @@ from fastgmm.io._gzip import GzipReader, deflate_pieces
 from fastgmm.io._nrrd_header import NrrdHeader, geometry_lines, nrrd_placement, read_nrrd_header
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
+from fastgmm.io._simpleitk import read_with_simpleitk, simpleitk_header_of
 from fastgmm.io._voxels import DEFLATE_RATIO, check_hounsfield, check_size, read_voxels, slabs
 
 _TYPE_NAMES = {np.dtype(np.uint8): "unsigned char", np.dtype(np.int16): "short"}
@@ -26,8 +27,10 @@ _TYPE_NAMES = {np.dtype(np.uint8): "unsigned char", np.dtype(np.int16): "short"}
 
 def read_nrrd(path: Path, assume_hu: bool) -> Scan:
     """Read a .nrrd or .nhdr file."""
-    known = nrrd_header_of(path)
-    header: NrrdHeader = known.header
+    header = read_nrrd_header(path)
+    if header.has_many_files:
+        return read_with_simpleitk(path, assume_hu)
+    known = _described(header)
     with _open_data(header, known.files[-1]) as stream:
         volume, warnings = read_voxels(stream, path, header.shape, header.dtype)
     if not assume_hu:
@@ -41,11 +44,15 @@ def read_nrrd(path: Path, assume_hu: bool) -> Scan:
 def nrrd_header_of(path: Path) -> ScanHeader:
     """Read what the header of a .nrrd or .nhdr file says."""
     header = read_nrrd_header(path)
+    return simpleitk_header_of(path) if header.has_many_files else _described(header)
+
+
+def _described(header: NrrdHeader) -> ScanHeader:
     place, warnings = nrrd_placement(header)
     return ScanHeader(
-        path=path, shape=header.shape, stored_dtype=header.dtype.name, format="nrrd", spacing_mm=place.spacing_mm,
-        direction=place.direction, origin_lps_mm=place.origin_lps_mm, warnings=warnings, header=header,
-        files=tuple(dict.fromkeys((path, _data_path(header)))),
+        path=header.path, shape=header.shape, stored_dtype=header.dtype.name, format="nrrd",
+        spacing_mm=place.spacing_mm, direction=place.direction, origin_lps_mm=place.origin_lps_mm, warnings=warnings,
+        header=header, files=tuple(dict.fromkeys((header.path, _data_path(header)))),
     )  # fmt: skip
 
 
@@ -61,7 +68,7 @@ def nrrd_pieces(path: Path, volume: AnyArray, scan: ScanGeometry) -> Iterator[by
         Its geometry: the words of its own NRRD header, else numbers of 17 digits, which give the same doubles back.
     """
     nz, ny, nx = volume.shape
-    lines = ["NRRD0004", f"type: {_TYPE_NAMES[volume.dtype]}", "dimension: 3", f"sizes: {nx} {ny} {nz}"]
+    lines = ["NRRD0005", f"type: {_TYPE_NAMES[volume.dtype]}", "dimension: 3", f"sizes: {nx} {ny} {nz}"]
     lines += geometry_lines(scan.header) if isinstance(scan.header, NrrdHeader) else _numeric_lines(scan)
     lines += ["endian: little"] if volume.dtype.itemsize > 1 else []
     lines += ["encoding: gzip", "", ""]
@@ -86,9 +93,6 @@ def _data_path(header: NrrdHeader) -> Path:
     name = header.fields.get("datafile", "")
     if not name:
         return header.path
-    if name.upper().startswith("LIST") or "%" in name:
-        way_out = "join them to one file (SimpleITK reads and writes them)"
-        raise scan_error(header.path, "one data file", f"data file: {name}", way_out)
     data_path = header.path.parent / name
     if not data_path.is_file():
         raise scan_error(header.path, f"its data file {data_path}", "no such file", "put it beside the header")
@@ -109,57 +113,40 @@ def _open_data(header: NrrdHeader, data_path: Path) -> BinaryIO:
 
 def _decoded(file: Any, header: NrrdHeader) -> BinaryIO:
     n_skipped = _skip(header, "byteskip")
-    encoding = header.fields["encoding"].lower()
     n_bytes = math.prod(header.shape) * header.dtype.itemsize
     n_stored = os.fstat(file.fileno()).st_size - file.tell()
-    if encoding == "raw":
+    if header.encoding == "raw":
         check_size(header.path, n_bytes, n_stored - max(0, n_skipped), 1)
         file.seek(n_skipped if n_skipped >= 0 else n_stored - n_bytes, io.SEEK_CUR)
         return cast(BinaryIO, file)
-    if encoding in ("gzip", "gz"):
+    if header.encoding == "gzip":
         check_size(header.path, n_bytes, n_stored, DEFLATE_RATIO)
-    stream = _ENCODINGS.get(encoding, _unknown_encoding)(file, header)
-    remaining = max(0, n_skipped)
-    while remaining and (skipped := len(stream.read(min(remaining, 1 << 16)) or b"")):
-        remaining -= skipped
+        stream = _gzip_stream(file, header.path)
+    else:
+        with file:
+            stream = io.BytesIO(_decoded_whole(file.read(), header))
+    while n_skipped > 0 and (skipped := stream.read(min(n_skipped, 1 << 16))):
+        n_skipped -= len(skipped)
     return stream
 
 
-def _gzip_stream(file: Any, header: NrrdHeader) -> BinaryIO:
+def _gzip_stream(file: Any, path: Path) -> BinaryIO:
     try:
-        return cast(BinaryIO, GzipReader(file, header.path))
+        return cast(BinaryIO, GzipReader(file, path))
     except ValueError as error:
-        raise scan_error(header.path, "gzip data, as its header says", str(error), ANOTHER_COPY) from None
+        raise scan_error(path, "gzip data, as its header says", str(error), ANOTHER_COPY) from None
 
 
-def _bzip2_stream(file: Any, header: NrrdHeader) -> BinaryIO:
-    return cast(BinaryIO, bz2.BZ2File(file))
-
-
-def _text_stream(file: Any, header: NrrdHeader) -> BinaryIO:
+def _decoded_whole(content: bytes, header: NrrdHeader) -> bytes:
+    """Decode the encodings that few files use: their voxels are in memory twice."""
     try:
-        numbers = np.array(file.read().split(), header.dtype)
-    except (ValueError, OverflowError) as error:
-        raise scan_error(header.path, "numbers as text", str(error), ANOTHER_COPY) from None
-    return io.BytesIO(numbers.tobytes())
-
-
-def _hex_stream(file: Any, header: NrrdHeader) -> BinaryIO:
-    try:
-        return io.BytesIO(binascii.unhexlify(b"".join(file.read().split())))
-    except binascii.Error as error:
-        raise scan_error(header.path, "hexadecimal digits", str(error), ANOTHER_COPY) from None
-
-
-def _unknown_encoding(file: Any, header: NrrdHeader) -> BinaryIO:
-    got = f"encoding: {header.fields['encoding']}"
-    raise scan_error(header.path, "encoding raw, gzip, bzip2, ascii or hex", got, "write the file again as gzip")
-
-
-_ENCODINGS = {
-    "gzip": _gzip_stream, "gz": _gzip_stream, "bzip2": _bzip2_stream, "bz2": _bzip2_stream,
-    "ascii": _text_stream, "text": _text_stream, "txt": _text_stream, "hex": _hex_stream,
-}  # fmt: skip
+        if header.encoding == "bzip2":
+            return bz2.decompress(content)
+        if header.encoding == "hex":
+            return binascii.unhexlify(b"".join(content.split()))
+        return np.array(content.split(), header.dtype).tobytes()
+    except (ValueError, OverflowError, OSError) as error:
+        raise scan_error(header.path, f"{header.encoding} data, as its header says", str(error), ANOTHER_COPY) from None
 
 
 def _skip(header: NrrdHeader, name: str) -> int:

@@ -36,6 +36,10 @@ _TYPES = {
 }
 _DTYPES = {name: np.dtype(code) for code, names in _TYPES.items() for name in names}
 
+_ENCODINGS = {
+    "raw": "raw", "gzip": "gzip", "gz": "gzip", "bzip2": "bzip2", "bz2": "bzip2", "ascii": "ascii", "text": "ascii",
+    "txt": "ascii", "hex": "hex",
+}  # fmt: skip
 # To left-posterior-superior: the signs of the first two coordinates. Other spaces are taken as they are, as ITK does.
 _TO_LPS = {
     "right-anterior-superior": (-1.0, -1.0), "ras": (-1.0, -1.0),
@@ -95,6 +99,21 @@ class NrrdHeader:
         return z, y, x
 
     @property
+    def encoding(self) -> str:
+        """How the voxels are stored: raw, gzip, bzip2, ascii or hex."""
+        name = self.fields["encoding"].lower()
+        if name not in _ENCODINGS:
+            expected = f"encoding {', '.join(dict.fromkeys(_ENCODINGS.values()))}"
+            raise scan_error(self.path, expected, f"encoding {name}", "write the file again as gzip")
+        return _ENCODINGS[name]
+
+    @property
+    def has_many_files(self) -> bool:
+        """Whether the voxels are spread over a list or a numbered row of files."""
+        name = self.fields.get("datafile", "")
+        return name.upper().startswith("LIST") or "%" in name
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the stored voxels, with its byte order."""
         name = self.fields["type"].replace(" ", "").lower()
@@ -103,7 +122,7 @@ class NrrdHeader:
                 self.path, "integers or floats", f"type {self.fields['type']}", "store one number per voxel"
             )
         dtype = _DTYPES[name]
-        if dtype.itemsize == 1 or self.fields["encoding"].lower() in ("ascii", "text", "txt"):
+        if dtype.itemsize == 1 or self.encoding == "ascii":
             return dtype
         endian = self.fields.get("endian", "").lower()
         if endian not in ("little", "big"):

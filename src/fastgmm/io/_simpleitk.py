@@ -13,7 +13,7 @@ from fastgmm.io._geometry import axes_xyz, placement_xyz
 from fastgmm.io._gzip import deflate_pieces
 from fastgmm.io._problems import ANOTHER_COPY, one_line, require, scan_error
 from fastgmm.io._scan import Scan, ScanFormat, ScanGeometry, ScanHeader
-from fastgmm.io._voxels import WholeHU, check_hounsfield, slabs
+from fastgmm.io._voxels import WholeHU, check_hounsfield, empty_volume, slabs
 
 METAIMAGE = (".mha", ".mhd")
 _TYPE_NAMES = {np.dtype(np.uint8): "MET_UCHAR", np.dtype(np.int16): "MET_SHORT"}
@@ -29,7 +29,7 @@ def read_with_simpleitk(path: Path, assume_hu: bool) -> Scan:
     except RuntimeError as error:
         raise scan_error(path, "a volume that SimpleITK reads", _reason(error), ANOTHER_COPY) from None
     stored = sitk.GetArrayViewFromImage(image)
-    volume = np.empty(stored.shape, np.int16)
+    volume = empty_volume(path, known.shape)
     hu = WholeHU(path)
     done = 0
     for part in slabs(stored):

@@ -114,7 +114,7 @@ def read_voxels(
     -----
     int16 in HU is read straight into the volume; other types go through a buffer of a few slices.
     """
-    volume = np.empty(shape, np.int16)
+    volume = empty_volume(path, shape)
     n_bytes = volume.size * stored.itemsize
     hu = WholeHU(path)
     if stored.newbyteorder("=") == np.int16 and (slope, intercept) == (1.0, 0.0):
@@ -128,6 +128,17 @@ def read_voxels(
             n_read += fill(stream, memoryview(buffer.view(np.uint8).data).cast("B"), path, n_bytes, n_read)
             hu.convert(buffer, part, slope, intercept)
     return volume, hu.warnings() + _rest(stream, path, n_bytes)
+
+
+def empty_volume(path: Path, shape: Shape3) -> Int16Array:
+    """Return memory for a volume, or say that there is not enough."""
+    try:
+        return np.empty(shape, np.int16)
+    except (MemoryError, ValueError):
+        sizes = " x ".join(str(size) for size in shape)
+        raise scan_error(
+            path, "a volume that fits in memory", f"{sizes} voxels", "check its header, or free memory"
+        ) from None
 
 
 def check_size(path: Path, n_needed: int, n_stored: int, most_ratio: int) -> None:
