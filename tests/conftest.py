@@ -12,12 +12,7 @@ REPOSITORY = Path(__file__).parent.parent
 SIMD_LEVELS = ("baseline", "avx2", "avx512")
 
 settings.register_profile("default", derandomize=True, deadline=None, max_examples=25)
-settings.register_profile("slow", derandomize=True, deadline=None, max_examples=300)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    chosen = config.getoption("markexpr")
-    settings.load_profile("slow" if "slow" in chosen and "not slow" not in chosen else "default")
+settings.load_profile("default")
 
 
 @pytest.fixture(scope="session", params=backends.BACKENDS)

@@ -5,10 +5,13 @@ each part apart spends most examples on small changes of the same one.
 """
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from fastgmm._checks import INTEGER_DTYPES
 
+# For tests marked slow.
+many_examples = settings(max_examples=300)
 SEEDS = st.integers(0, (1 << 32) - 1)
 # Lengths about the edges of bytes, 32-bit and 64-bit words, beside any from 1 to 70.
 _EDGES = [1, 2, 3, 4, 7, 8, 9, 16, 31, 32, 33, 63, 64, 65, 70]

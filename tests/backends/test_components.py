@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
-from volumes import STRUCTURED, masks, noise, spiral
+from volumes import STRUCTURED, many_examples, masks, noise, spiral
 
 from fastgmm import _core
 from fastgmm.backends._contract import COMPONENT_DTYPE
@@ -52,6 +52,7 @@ def test_labels_and_table_equal_scipy(backend, mask, connectivity, n_jobs):
 
 
 @pytest.mark.slow
+@many_examples
 @given(mask=masks(), connectivity=connectivities, n_jobs=n_threads)
 def test_labels_and_table_equal_scipy_on_many_more_masks(mask, connectivity, n_jobs):
     assert_components_equal_scipy(mask, connectivity, "cpp", n_jobs)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from volumes import SEEDS, integers, matching_mask, volumes
+from volumes import SEEDS, integers, many_examples, matching_mask, volumes
 
 from fastgmm import Histogram, PhasedHistogram
 from fastgmm._checks import INTEGER_DTYPES
@@ -46,6 +46,7 @@ def test_phases_equal_slices(backend, volume, mask_seed, phases, n_jobs):
 
 
 @pytest.mark.slow
+@many_examples
 @given(volume=volumes(), mask_seed=seeds_or_none, phases=st.integers(1, 9), value=SEEDS, n_jobs=n_threads)
 def test_cpp_equals_the_reference_on_many_volumes(volume, mask_seed, phases, value, n_jobs):
     mask = mask_or_none(volume, mask_seed)
