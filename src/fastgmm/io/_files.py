@@ -14,10 +14,12 @@ from fastgmm._checks import describe
 from fastgmm._types import AnyArray, UInt8Array
 from fastgmm.errors import ScanError
 from fastgmm.io._atomic import check_not_an_input, write_whole
+from fastgmm.io._metaimage import metaimage_header_of, metaimage_pieces, read_metaimage
 from fastgmm.io._nifti import nifti_header_of, nifti_pieces, read_nifti
 from fastgmm.io._nrrd import nrrd_header_of, nrrd_pieces, read_nrrd
 from fastgmm.io._problems import scan_error, system_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
+from fastgmm.io._simpleitk import read_with_simpleitk, simpleitk_header_of
 
 if TYPE_CHECKING:
     from fastgmm.io._dicom_series import DicomSeries
@@ -55,8 +57,9 @@ def read_scan(path: StrPath, *, assume_hu: bool = False, series: str | None = No
 
     Notes
     -----
-    Floats and wider integers must hold whole numbers; what int16 cannot hold saturates with a warning. Only formats
-    other than NRRD and NIfTI import SimpleITK, only DICOM imports pydicom. For int16 the memory needed is the volume.
+    Floats and wider integers must hold whole numbers; what int16 cannot hold saturates with a warning. For int16 the
+    memory needed is the volume. Only formats other than NRRD, NIfTI and MetaImage import SimpleITK; DICOM imports
+    pydicom.
     """
     path = Path(path)
     suffix = _checked_suffix(path, series)
@@ -69,8 +72,8 @@ def read_scan(path: StrPath, *, assume_hu: bool = False, series: str | None = No
             return read_nrrd(path, assume_hu)
         if suffix in NIFTI:
             return read_nifti(path, assume_hu)
-        from fastgmm.io._simpleitk import read_with_simpleitk
-
+        if suffix in METAIMAGE:
+            return read_metaimage(path, assume_hu)
         return read_with_simpleitk(path, assume_hu)
 
 
@@ -99,8 +102,8 @@ def read_header(path: StrPath, *, series: str | None = None) -> ScanHeader:
             return nrrd_header_of(path)
         if suffix in NIFTI:
             return nifti_header_of(path)
-        from fastgmm.io._simpleitk import simpleitk_header_of
-
+        if suffix in METAIMAGE:
+            return metaimage_header_of(path)
         return simpleitk_header_of(path)
 
 
@@ -209,16 +212,15 @@ def _pieces_for(path: Path) -> Callable[[Path, AnyArray, ScanGeometry], Iterator
     if suffix in NIFTI:
         return nifti_pieces
     if suffix == ".mha":
-        from fastgmm.io._simpleitk import metaimage_pieces
-
         return metaimage_pieces
     raise scan_error(path, f"a name that ends in {', '.join(WRITABLE)}", repr(path.name), "choose one of them")
 
 
 def _checked_suffix(path: Path, series: str | None) -> str:
     """Return the extension that chooses the reader, "dicom" for a folder or a DICOM file."""
-    if not path.exists():
-        raise scan_error(path, "a scan file or a DICOM folder", "nothing there", "check the path")
+    with _system_errors(path):
+        if not path.exists():
+            raise scan_error(path, "a scan file or a DICOM folder", "nothing there", "check the path")
     suffix = "dicom" if path.is_dir() else _suffix(path)
     if suffix not in NRRD + NIFTI + METAIMAGE and suffix != "dicom" and _is_dicom_file(path):
         suffix = "dicom"

@@ -14,6 +14,7 @@ from fastgmm.io._scan import ScanGeometry, Triple
 
 # A gantry tilt below this moves a voxel 300 mm up by less than 3 mm; above, distances and volumes are wrong.
 MAX_TILT_DEGREES = 0.5
+NO_SPACING = "the header states no voxel spacing: 1 mm is assumed"
 STRAIGHTEN = "resample the scan to a straight grid first (dcm2niix, 3D Slicer)"
 
 

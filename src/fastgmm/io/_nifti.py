@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from fastgmm._types import AnyArray, Shape3
-from fastgmm.io._gzip import GzipReader, deflate_pieces
+from fastgmm.io._deflate import DEFLATE_RATIO, GZIP_MAGIC, DeflateReader, deflate_pieces, inflated
 from fastgmm.io._nifti_header import (
     N_EXTENSION_BYTES,
     NIFTI1,
@@ -22,7 +22,7 @@ from fastgmm.io._nifti_header import (
 )
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
-from fastgmm.io._voxels import DEFLATE_RATIO, check_hounsfield, check_size, read_voxels, slabs
+from fastgmm.io._voxels import check_hounsfield, check_size, read_voxels, slabs
 
 
 def read_nifti(path: Path, assume_hu: bool) -> Scan:
@@ -31,7 +31,7 @@ def read_nifti(path: Path, assume_hu: bool) -> Scan:
         known, n_read = _read_header(path, stream)
         header: NiftiHeader = known.header
         n_bytes = math.prod(known.shape) * header.dtype.itemsize
-        ratio = DEFLATE_RATIO if isinstance(stream, GzipReader) else 1
+        ratio = DEFLATE_RATIO if isinstance(stream, DeflateReader) else 1
         check_size(path, n_bytes, path.stat().st_size, ratio)
         _skip(stream, path, header.data_offset - n_read)
         volume, warnings = read_voxels(stream, path, known.shape, header.dtype, *header.scaling)
@@ -75,10 +75,10 @@ def _open_stream(path: Path) -> BinaryIO:
     """Open the file, inflated if it is gzip whatever its name."""
     file = open(path, "rb", buffering=0)  # noqa: SIM115
     try:
-        compressed = file.read(2) == b"\x1f\x8b"
+        compressed = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         file.seek(0)
         if compressed:
-            return cast(BinaryIO, GzipReader(cast(BinaryIO, file), path))
+            return inflated(cast(BinaryIO, file), path)
     except BaseException:
         file.close()
         raise

@@ -14,13 +14,13 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from fastgmm._types import AnyArray
+from fastgmm.io._deflate import DEFLATE_RATIO, deflate_pieces, inflated
 from fastgmm.io._geometry import axes_xyz
-from fastgmm.io._gzip import GzipReader, deflate_pieces
 from fastgmm.io._nrrd_header import NrrdHeader, geometry_lines, nrrd_placement, read_nrrd_header
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
 from fastgmm.io._simpleitk import read_with_simpleitk, simpleitk_header_of
-from fastgmm.io._voxels import DEFLATE_RATIO, check_hounsfield, check_size, read_voxels, slabs
+from fastgmm.io._voxels import check_hounsfield, check_size, read_voxels, slabs
 
 _TYPE_NAMES = {np.dtype(np.uint8): "unsigned char", np.dtype(np.int16): "short"}
 
@@ -121,20 +121,13 @@ def _decoded(file: Any, header: NrrdHeader) -> BinaryIO:
         return cast(BinaryIO, file)
     if header.encoding == "gzip":
         check_size(header.path, n_bytes, n_stored, DEFLATE_RATIO)
-        stream = _gzip_stream(file, header.path)
+        stream = inflated(file, header.path)
     else:
         with file:
             stream = io.BytesIO(_decoded_whole(file.read(), header))
     while n_skipped > 0 and (skipped := stream.read(min(n_skipped, 1 << 16))):
         n_skipped -= len(skipped)
     return stream
-
-
-def _gzip_stream(file: Any, path: Path) -> BinaryIO:
-    try:
-        return cast(BinaryIO, GzipReader(file, path))
-    except ValueError as error:
-        raise scan_error(path, "gzip data, as its header says", str(error), ANOTHER_COPY) from None
 
 
 def _decoded_whole(content: bytes, header: NrrdHeader) -> bytes:

@@ -1,22 +1,17 @@
-"""MetaImage and every other format, read through SimpleITK."""
+"""Every format without a reader of our own, read through SimpleITK."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fastgmm._types import AnyArray, Float64Array
-from fastgmm.io._geometry import axes_xyz, placement_xyz
-from fastgmm.io._gzip import deflate_pieces
+from fastgmm._types import Float64Array
+from fastgmm.io._geometry import placement_xyz
 from fastgmm.io._problems import ANOTHER_COPY, one_line, require, scan_error
-from fastgmm.io._scan import Scan, ScanFormat, ScanGeometry, ScanHeader
+from fastgmm.io._scan import Scan, ScanHeader
 from fastgmm.io._voxels import WholeHU, check_hounsfield, empty_volume, slabs
-
-METAIMAGE = (".mha", ".mhd")
-_TYPE_NAMES = {np.dtype(np.uint8): "MET_UCHAR", np.dtype(np.int16): "MET_SHORT"}
 
 
 def read_with_simpleitk(path: Path, assume_hu: bool) -> Scan:
@@ -28,7 +23,7 @@ def read_with_simpleitk(path: Path, assume_hu: bool) -> Scan:
         image = reader.Execute()
     except RuntimeError as error:
         raise scan_error(path, "a volume that SimpleITK reads", _reason(error), ANOTHER_COPY) from None
-    stored = sitk.GetArrayViewFromImage(image)
+    stored = sitk.GetArrayViewFromImage(image).reshape(known.shape)
     volume = empty_volume(path, known.shape)
     hu = WholeHU(path)
     done = 0
@@ -38,7 +33,7 @@ def read_with_simpleitk(path: Path, assume_hu: bool) -> Scan:
     if not assume_hu:
         check_hounsfield(volume, stored.dtype, path)
     return Scan(
-        path=path, volume=volume, format=known.format, spacing_mm=known.spacing_mm, direction=known.direction,
+        path=path, volume=volume, format="sitk", spacing_mm=known.spacing_mm, direction=known.direction,
         origin_lps_mm=known.origin_lps_mm, warnings=known.warnings + hu.warnings(), files=(path,),
     )  # fmt: skip
 
@@ -47,43 +42,6 @@ def simpleitk_header_of(path: Path) -> ScanHeader:
     """Read what the header of such a file says."""
     sitk = require("SimpleITK", path, f"{path.suffix or 'such'} files")
     return _described(sitk, _inform(sitk, path), path)
-
-
-def metaimage_pieces(path: Path, volume: AnyArray, scan: ScanGeometry) -> Iterator[bytes]:
-    """Return the bytes of a compressed .mha file in pieces.
-
-    Parameters
-    ----------
-    path : Path
-    volume : ndarray of shape (nz, ny, nx), dtype uint8 or int16
-    scan : Scan or ScanHeader
-        Its geometry, with 17 digits.
-
-    Notes
-    -----
-    Written here and not by SimpleITK, whose writer neither says that the disk is full nor compresses fast. The header
-    states the compressed size, so the compressed voxels (about a twentieth of a label map) are held in memory.
-    """
-    little = volume.astype(volume.dtype.newbyteorder("<"), copy=False)
-    compressed = list(deflate_pieces(slabs(little), path, window_bits=15))
-    spacing, direction, origin = axes_xyz(scan)
-    fields = {
-        "ObjectType": "Image",
-        "NDims": "3",
-        "BinaryData": "True",
-        "BinaryDataByteOrderMSB": "False",
-        "CompressedData": "True",
-        "CompressedDataSize": str(sum(map(len, compressed))),
-        "TransformMatrix": _digits(direction.T.ravel()),
-        "Offset": _digits(origin),
-        "CenterOfRotation": "0 0 0",
-        "ElementSpacing": _digits(spacing),
-        "DimSize": " ".join(str(size) for size in volume.shape[::-1]),
-        "ElementType": _TYPE_NAMES[volume.dtype],
-        "ElementDataFile": "LOCAL",
-    }
-    yield "".join(f"{name} = {text}\n" for name, text in fields.items()).encode("ascii")
-    yield from compressed
 
 
 def _inform(sitk: Any, path: Path) -> Any:
@@ -115,9 +73,8 @@ def _described(sitk: Any, reader: Any, path: Path) -> ScanHeader:
     n_axes = reader.GetDimension()
     direction: Float64Array = np.array(reader.GetDirection()).reshape(n_axes, n_axes)[:3, :3]
     place = placement_xyz(path, np.array(reader.GetSpacing())[:3], direction, np.array(reader.GetOrigin())[:3])
-    kind: ScanFormat = "metaimage" if path.suffix.lower() in METAIMAGE else "sitk"
     return ScanHeader(
-        path=path, shape=(sizes[2], sizes[1], sizes[0]), stored_dtype=_dtype_name(name), format=kind,
+        path=path, shape=(sizes[2], sizes[1], sizes[0]), stored_dtype=_dtype_name(name), format="sitk",
         spacing_mm=place.spacing_mm, direction=place.direction, origin_lps_mm=place.origin_lps_mm, files=(path,),
     )  # fmt: skip
 
@@ -126,10 +83,6 @@ def _dtype_name(pixel: str) -> str:
     """Turn SimpleITK's "16-bit unsigned integer" into NumPy's "uint16"."""
     bits, kind = pixel.split("-bit ")
     return {"float": "float", "signed integer": "int", "unsigned integer": "uint"}[kind] + bits
-
-
-def _digits(values: Float64Array) -> str:
-    return " ".join(f"{value:.17g}" for value in values)
 
 
 def _reason(error: RuntimeError) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,8 +19,6 @@ HIGHEST_MINIMUM_HU = -500
 # Slices are converted in groups of about this size, so that nothing but the result has the size of the volume.
 _SLAB_BYTES = 1 << 20
 
-# A deflate stream can grow by this factor at most (RFC 1951: 258 bytes from two bits).
-DEFLATE_RATIO = 1032
 
 _LOWEST, _HIGHEST = int(np.iinfo(np.int16).min), int(np.iinfo(np.int16).max)
 
@@ -40,7 +38,6 @@ class WholeHU:
     path: Path
     n_above: int = 0
     n_below: int = 0
-    _warnings: list[str] = field(default_factory=list)
 
     def convert(self, stored: AnyArray, out: Int16Array, slope: float = 1.0, intercept: float = 0.0) -> None:
         """Write stored * slope + intercept to `out`; an error if a result is not a whole number.
