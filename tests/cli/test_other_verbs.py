@@ -118,3 +118,36 @@ def test_info_shows_what_is_no_hu_and_goes_on_after_errors(fastgmm, tmp_path, ch
     assert ended.out.count("format ") == 2
     document = json.loads(fastgmm("info", tmp_path / "missing.nrrd", chest_file, "--json").out)
     assert len(document["scans"]) == len(document["failures"]) == 1
+
+
+def test_info_of_a_dicom_folder_shows_what_its_files_say(fastgmm, test_data):
+    ended = fastgmm("info", test_data / "dicom_cip64")
+    assert ended.code == 0
+    assert "format      dicom" in ended.out
+    assert "79, 64, 64 voxels (z, y, x)" in ended.out
+    assert "-1007..1095" in ended.out
+
+
+def test_label_and_fit_speak_json_too(fastgmm, chest_file, tmp_path):
+    document = json.loads(fastgmm("label", chest_file, "-o", tmp_path / "l", "--json").out)
+    assert [len(scan["outputs"]) for scan in document["scans"]] == [3]
+    assert document["scans"][0]["measures"] is None
+    ended = fastgmm(
+        "fit", chest_file, tmp_path / "missing.nrrd", "-o", tmp_path / "m.json", "--allow-unordered", "--json"
+    )
+    document = json.loads(ended.out)
+    assert (ended.code, document["cases"], len(document["failures"])) == (1, ["a"], 1)
+    assert json.loads((tmp_path / "m.json").read_text()) == document["model"]
+
+
+def test_a_fit_without_a_usable_scan_writes_nothing(fastgmm, tmp_path):
+    ended = fastgmm("fit", tmp_path / "missing.nrrd", "-o", tmp_path / "new" / "m.json")
+    assert (ended.code, ended.out) == (1, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_label_prints_the_files_and_what_failed(fastgmm, chest_file, tmp_path):
+    ended = fastgmm("label", chest_file, tmp_path / "missing.nrrd", "-o", tmp_path / "l")
+    lines = ended.out.splitlines()
+    assert lines[2].split(maxsplit=1) == ["a", "a_lungs.nrrd, a_labels.nrrd, a_median.nrrd"]
+    assert lines[3].split() == ["missing", "failed"]

@@ -52,6 +52,7 @@ def test_json_is_exactly_one_document(fastgmm, chest_file, tmp_path):
     assert tuple(document["scans"][0]["measures"]) == MEASURE_COLUMNS
     assert document["scans"][0]["measures"]["kernel"] is None
     assert [failure["case"] for failure in document["failures"]] == ["missing"]
+    assert document["scans"][0]["path"] == str(chest_file)
     assert document["model"]["schema"] == "fastgmm.tissue_model"
     files = [*document["scans"][0]["outputs"], *document["outputs"]]
     assert sorted(files) == [str(path) for path in sorted((tmp_path / "out").iterdir())]

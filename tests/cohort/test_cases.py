@@ -66,6 +66,12 @@ def test_names_are_always_different_and_end_in_the_stem(folders):
     assert all(name == "CT" or name.endswith("_CT") for name in names)
 
 
+def test_scans_that_nothing_tells_apart_are_refused():
+    paths = ["/x/CT.nrrd", "/y/CT.nrrd", "/z/x_CT.nrrd", "/z/x_CT.nrrd.nrrd"]
+    with pytest.raises(ValueError, match=r"no folder name tells these scans apart: /x/CT.nrrd, /y/CT.nrrd; rename"):
+        name_cases(paths)
+
+
 @pytest.mark.parametrize("again", ["ct.nrrd", "./ct.nrrd", "other/../ct.nrrd", "link.nrrd"])
 def test_the_same_file_twice_is_refused(tmp_path, monkeypatch, again):
     monkeypatch.chdir(tmp_path)

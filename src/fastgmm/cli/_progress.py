@@ -103,4 +103,4 @@ def _summary(event: Event) -> str:
     words = [] if event.time_s is None else [f"done in {event.time_s:.2f} s"]
     if event.row is not None:
         words.append(f"lungs {event.row['lung_volume_ml']:.0f} ml")
-    return ", ".join(words) or event.text
+    return ", ".join(words)

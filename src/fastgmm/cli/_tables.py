@@ -52,7 +52,6 @@ def print_json(document: Mapping[str, Any]) -> None:
 def run_document(command: str, machine: Mapping[str, Any], preset: str, result: RunResult) -> dict[str, Any]:
     """Return what a run has done as plain values."""
     measures = {row["case"]: row for row in result.rows}
-    done = list(result.times_s)
     return {
         "command": command,
         **machine,
@@ -61,11 +60,12 @@ def run_document(command: str, machine: Mapping[str, Any], preset: str, result: 
         "scans": [
             {
                 "case": case,
+                "path": path,
                 "time_s": round(result.times_s[case], 4),
                 "outputs": result.outputs.get(case, []),
                 "measures": measures.get(case),
             }
-            for case in done
+            for case, path in result.paths.items()
         ],
         "outputs": result.outputs.get("", []),
         "failures": failures(result),

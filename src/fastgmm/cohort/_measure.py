@@ -94,8 +94,7 @@ def measure_cohort(
         except Exception as error:
             fail(result.failures, case, error, options)
             continue
-        result.rows.append(row)
-        result.times_s[case.name] = perf_counter() - start
+        result.note_done(case, perf_counter() - start, row)
         options.done(case, result.times_s[case.name], row)
     return result
 

@@ -20,7 +20,7 @@ class Event:
     Attributes
     ----------
     kind : str
-        "stage" (text names what begins), "warning", "done", "failed" (text is the one-line error), "note".
+        "stage" (text names what begins), "warning", "done", "failed" (text is the one-line error).
     case : Case or None
     text : str
     time_s : float or None
@@ -29,7 +29,7 @@ class Event:
         For "done": the measures.
     """
 
-    kind: Literal["stage", "warning", "done", "failed", "note"]
+    kind: Literal["stage", "warning", "done", "failed"]
     case: Case | None
     text: str = ""
     time_s: float | None = None
@@ -63,6 +63,8 @@ class RunResult:
         Files written by case name; those of the whole run under "".
     warnings : list of str
         About the run as a whole; those of a scan are in its row.
+    paths : dict
+        Scans that were done by case name.
     times_s : dict
         Seconds by case name.
     """
@@ -72,7 +74,15 @@ class RunResult:
     model: TissueModel | None = None
     outputs: dict[str, list[Path]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    paths: dict[str, Path] = field(default_factory=dict)
     times_s: dict[str, float] = field(default_factory=dict)
+
+    def note_done(self, case: Case, time_s: float, row: dict[str, Any] | None) -> None:
+        """Take down a scan that was done."""
+        self.paths[case.name] = case.path
+        self.times_s[case.name] = time_s
+        if row is not None:
+            self.rows.append(row)
 
 
 @dataclass

@@ -194,9 +194,7 @@ def _label_all(work: _Work, folder: OutputFolder, options: Options, *, measured:
         except Exception as error:
             fail(result.failures, case, error, options, folder)
             continue
-        result.times_s[case.name] = perf_counter() - start
-        if row is not None:
-            result.rows.append(row)
+        result.note_done(case, perf_counter() - start, row)
         options.done(case, result.times_s[case.name], row)
     return result
 
