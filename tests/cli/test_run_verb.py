@@ -1,5 +1,7 @@
 import json
+import os
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -184,3 +186,13 @@ def test_pictures_without_pillow_are_refused_with_the_way_out(fastgmm, chest_fil
     assert ended.code == 2
     assert ended.errors == ["pictures need Pillow: pip install 'fastgmm[ct]', or go without them by --no-preview"]
     assert fastgmm("run", chest_file, "-o", tmp_path / "out", "--no-preview").code == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text elsewhere")
+@pytest.mark.parametrize("how", ["--overwrite", "--json"])
+def test_a_file_name_that_is_no_text_does_not_stop_a_run(fastgmm, tmp_path, how):
+    path = write_chest(tmp_path / os.fsdecode(b"bad\xff\xe4.nrrd"))
+    ended = fastgmm("run", path, "-o", tmp_path / "out", how)
+    assert ended.code == 0
+    assert "bad\\udcff" in ended.out
+    assert b"\nbad\\udcff\\udce4," in (tmp_path / "out" / "measures.csv").read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -47,6 +48,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         The arguments; those of the process if left out.
     """
     options = argparse.Namespace(json=False, verb=None)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # File names need not be text in the stream's encoding.
+            stream.reconfigure(errors="backslashreplace")
     try:
         with _signals():
             _parse(sys.argv[1:] if argv is None else list(argv), options)

@@ -132,6 +132,6 @@ def _write(pen: Any, corner: tuple[int, int], text: str, colour: tuple[int, int,
     from PIL import ImageFont
 
     font = ImageFont.load_default(size)
-    if not hasattr(font, "path"):
-        text = text.encode("ascii", "replace").decode()
+    encoding = "utf-8" if hasattr(font, "path") else "ascii"
+    text = text.encode(encoding, "replace").decode(encoding)
     pen.text(corner, text, fill=colour, font=font, stroke_width=1, stroke_fill=_BACKGROUND)

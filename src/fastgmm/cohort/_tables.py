@@ -23,14 +23,14 @@ def measures_csv(rows: Sequence[Row], columns: Sequence[str]) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 with the line ends as they are."""
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    """Write UTF-8 with the line ends as they are; bytes of a file name that are no UTF-8 stand as escapes."""
+    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         file.write(text)
 
 
 def json_text(document: Any) -> str:
-    """Return a JSON document with null for None; a NaN or an infinity is an error."""
-    return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=2, default=_plain) + "\n"
+    """Return a JSON document in ASCII with null for None; a NaN or an infinity is an error."""
+    return json.dumps(document, allow_nan=False, indent=2, default=_plain) + "\n"
 
 
 def _field(value: Any) -> str:
