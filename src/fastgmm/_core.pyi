@@ -7,8 +7,8 @@ from fastgmm._types import (
     Int16Array,
     Int32Array,
     Int64Array,
-    UInt64Array,
     UInt8Array,
+    UInt64Array,
 )
 
 # module.cpp

@@ -37,9 +37,9 @@ from fastgmm.mixture._covariance import (
     to_kernel,
 )
 from fastgmm.mixture._em import EMFit, EMSettings, run_em, run_histogram_em
-from fastgmm.mixture._init_checks import checked_means, checked_precisions, checked_weights
+from fastgmm.mixture._fast_gmm.init_checks import checked_means, checked_precisions, checked_weights
+from fastgmm.mixture._fast_gmm.starts import draw_start
 from fastgmm.mixture._rows import ArrayRows
-from fastgmm.mixture._sklearn_starts import draw_start
 
 _FLOATS = [np.float64, np.float32]
 _MAX_TABLE = 1 << 16
@@ -413,7 +413,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
             return float(log_density @ X.counts), float(X.n)
         log_density = self.score_samples(X)
         if sample_weight is None:
-            return float(log_density.sum(dtype=np.float64)), float(len(log_density))
+            # The mean in the rows' own dtype, as scikit-learn's score.
+            return float(log_density.mean()) * len(log_density), float(len(log_density))
         weights = _check_sample_weight(
             sample_weight, log_density[:, np.newaxis], dtype=np.float64, ensure_non_negative=True
         )
