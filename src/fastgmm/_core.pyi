@@ -7,6 +7,7 @@ from fastgmm._types import (
     Int16Array,
     Int32Array,
     Int64Array,
+    Shape3,
     UInt8Array,
     UInt64Array,
 )
@@ -84,3 +85,6 @@ def apply_table(
     volume: Int16Array, table: UInt8Array, mask: UInt64Array | None, out: UInt8Array, *, n_jobs: int
 ) -> None: ...
 def threshold_below(volume: AnyArray, value: int, out: UInt64Array, *, n_jobs: int) -> None: ...
+
+# bind_median.cpp
+def median_filter(labels: UInt8Array, size: Shape3, out: UInt8Array, *, n_jobs: int) -> None: ...

@@ -12,6 +12,7 @@ from fastgmm.backends._cpp.components import (
 from fastgmm.backends._cpp.em import em_assign, em_histogram, em_moments, em_step
 from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
 from fastgmm.backends._cpp.histogram import apply_table, histogram, threshold_below
+from fastgmm.backends._cpp.median import median_filter
 
 simd_level = _core.simd_level
 
@@ -27,6 +28,7 @@ __all__ = [
     "grow_region",
     "histogram",
     "label_components",
+    "median_filter",
     "separate_components",
     "simd_level",
     "threshold_below",

@@ -1,0 +1,192 @@
+// Median of labels by counting, in bytes: the loops over rows.
+//
+// One count per threshold t: of the box's n labels, how many are above t (shared/rank.h). It is taken axis by
+// axis:
+//
+//     z   counts[x] = (a[x] > t) + (b[x] > t) + …      rows a, b, … of the input, one per slice of the box
+//     y   sums[x]   = counts of the rows y - before … y + after, each computed once per slice and kept in a
+//     ring x   line[x]  += step where sums[x - before] + … + sums[x + after] >= majority
+//
+// Counts over z and y are at most 49, so each lane is a byte, and all three loops are plain loops over bytes;
+// only n > 255 needs 16 bits in the last. The input itself is the buffer of slices; everything else is a few
+// rows and stays in the first level of cache. A row whose box holds no label above t is skipped for t; a row
+// whose box holds the lowest label only is filled. Cost per voxel and threshold that occurs near it: size_z +
+// size_y + size_x byte operations. (Counting in bit slices, carry-save, takes fewer operations per voxel but
+// must turn bytes into bits and back and shift across words: measured slower at every SIMD level.)
+
+template <int N>
+void count_above(const std::uint8_t* const* rows, std::uint8_t threshold, std::uint8_t* __restrict counts,
+                 std::int64_t width) {
+  const std::uint8_t* row[N];
+  for (int k = 0; k < N; k++) row[k] = rows[k];
+  for (std::int64_t b = 0; b < width; b += kBlock) {
+    for (int i = 0; i < kBlock; i++) {
+      std::uint8_t count = 0;
+      for (int k = 0; k < N; k++) count += row[k][b + i] > threshold;
+      counts[b + i] = count;
+    }
+  }
+}
+
+template <int N>
+void sum_rows(const std::uint8_t* const* rows, std::uint8_t* __restrict sums, std::int64_t width) {
+  const std::uint8_t* row[N];
+  for (int k = 0; k < N; k++) row[k] = rows[k];
+  for (std::int64_t b = 0; b < width; b += kBlock) {
+    for (int i = 0; i < kBlock; i++) {
+      std::uint8_t sum = 0;
+      for (int k = 0; k < N; k++) sum += row[k][b + i];
+      sums[b + i] = sum;
+    }
+  }
+}
+
+template <int N, class Count>
+void add_step(const std::uint8_t* sums, int needed, std::uint8_t step, std::uint8_t* __restrict line,
+              std::int64_t width) {
+  const Count enough = static_cast<Count>(needed);
+  for (std::int64_t b = 0; b < width; b += kBlock) {
+    for (int i = 0; i < kBlock; i++) {
+      Count count = 0;
+      for (int k = 0; k < N; k++) count += sums[b + i + k];
+      line[b + i] += count >= enough ? step : 0;
+    }
+  }
+}
+
+std::uint8_t largest(const std::uint8_t* row, std::int64_t n) {
+  std::uint8_t max = 0;
+  for (std::int64_t x = 0; x < n; x++) max = row[x] > max ? row[x] : max;
+  return max;
+}
+
+void raise_to(std::uint8_t* __restrict levels, const std::uint8_t* others, std::int64_t n) {
+  for (std::int64_t i = 0; i < n; i++) levels[i] = others[i] > levels[i] ? others[i] : levels[i];
+}
+
+// The loops by box size, 1..7 along each axis.
+struct Loops {
+  void (*count_above)(const std::uint8_t* const*, std::uint8_t, std::uint8_t*, std::int64_t);
+  void (*sum_rows)(const std::uint8_t* const*, std::uint8_t*, std::int64_t);
+  void (*add_step)(const std::uint8_t*, int, std::uint8_t, std::uint8_t*, std::int64_t);
+};
+
+template <int N>
+void choose_loops(const Box& box, Loops& loops) {
+  if (box.size[0] == N) loops.count_above = &count_above<N>;
+  if (box.size[1] == N) loops.sum_rows = &sum_rows<N>;
+  if (box.size[2] == N)
+    loops.add_step = box.n > 255 ? &add_step<N, std::uint16_t> : &add_step<N, std::uint8_t>;
+  if constexpr (N < kMaxMedianSize) choose_loops<N + 1>(box, loops);
+}
+
+struct BlockFilter {
+  const Job& job;
+  const Block& block;
+  Workspace& work;
+  Loops loops;
+
+  // Levels of the input rows of slice z in the block's columns; false if a label is above all levels.
+  bool measure_slice(std::int64_t z) {
+    std::uint8_t* levels = work.row_levels(z);
+    for (std::int64_t y = block.row_begin; y < block.row_end; y++) {
+      const std::uint8_t max =
+          largest(job.labels.row(z, y) + block.column_begin, block.column_end - block.column_begin);
+      if (max > job.levels.largest) return false;
+      levels[y - block.row_begin] = job.levels.level_of[max];
+    }
+    return true;
+  }
+
+  // Counts along z of input row y for each level that occurs there.
+  void count_row(const std::int64_t* slices, std::int64_t y) {
+    const std::uint8_t* rows[kMaxMedianSize];
+    const int n_levels = work.level[y - block.row_begin];
+    if (n_levels == 0) return;
+    for (int k = 0; k < job.box.size[0]; k++) rows[k] = work.readable_row(job, block, slices[k], y, k);
+    for (int c = 0; c < n_levels; c++)
+      loops.count_above(rows, job.levels.threshold[c], work.counts_row(c, y), work.width);
+  }
+
+  // One output row whose box reaches the level n_levels.
+  void filter_row(std::int64_t y, int n_levels, std::uint8_t* out_row) {
+    const std::uint8_t* rows[kMaxMedianSize];
+    std::int64_t rows_y[kMaxMedianSize];
+    const std::int64_t nx = job.labels.shape.nx;
+    for (int k = 0; k < job.box.size[1]; k++)
+      rows_y[k] = reflect(y - job.box.before(1) + k, job.labels.shape.ny);
+    for (int c = 0; c < n_levels; c++) {
+      for (int k = 0; k < job.box.size[1]; k++)
+        rows[k] = work.level[rows_y[k] - block.row_begin] > c ? work.counts_row(c, rows_y[k]) : work.zeros;
+      std::uint8_t* sums = work.sums_row(c);
+      loops.sum_rows(rows, sums, work.width);
+      for (std::int64_t x = block.x_begin - job.box.before(2); x < 0; x++) sums[x] = sums[reflect(x, nx)];
+      for (std::int64_t x = nx; x < block.x_end + job.box.after(2); x++)
+        sums[x - block.column_begin] = sums[reflect(x, nx) - block.column_begin];
+    }
+    const std::int64_t n = block.x_end - block.x_begin;
+    std::memset(work.line, job.levels.base, n);
+    for (int c = 0; c < n_levels; c++)
+      loops.add_step(work.sums_row(c) + (block.x_begin - job.box.before(2) - block.column_begin),
+                     job.box.needed, job.levels.step[c], work.line, (n + kBlock - 1) / kBlock * kBlock);
+    std::memcpy(out_row, work.line, n);
+  }
+
+  // The highest level in the box of each output row.
+  void reach_of_rows() {
+    const std::int64_t n = block.y_end - block.y_begin;
+    std::memset(work.reach, 0, n);
+    for (int k = -job.box.before(1); k <= job.box.after(1); k++) {
+      const std::int64_t first = block.y_begin + k > 0 ? 0 : -(block.y_begin + k);  // rows inside the volume
+      const std::int64_t ny = job.labels.shape.ny, last = block.y_end + k < ny ? n : ny - block.y_begin - k;
+      raise_to(work.reach + first, work.level + (block.y_begin + first + k - block.row_begin), last - first);
+    }
+  }
+
+  // Output rows whose boxes hold the lowest label only.
+  void fill_rows(std::int64_t z, std::int64_t y_begin, std::int64_t y_end) {
+    std::int64_t n = block.x_end - block.x_begin;
+    if (n == job.out.shape.nx && y_begin < y_end) {
+      n *= y_end - y_begin;
+      y_end = y_begin + 1;
+    }
+    for (std::int64_t y = y_begin; y < y_end; y++)
+      std::memset(job.out.row(z, y) + block.x_begin, job.levels.base, n);
+  }
+
+  void filter_slice(std::int64_t z, const std::int64_t* slices) {
+    std::int64_t next_counts = block.row_begin,
+                 next_out = block.y_begin;  // the first rows that are still missing
+    for (std::int64_t y = block.y_begin; y < block.y_end; y++) {
+      const int n_levels = work.reach[y - block.y_begin];
+      if (n_levels == 0) continue;
+      fill_rows(z, next_out, y);
+      next_out = y + 1;
+      const std::int64_t first = y - job.box.before(1), last = y + job.box.after(1);
+      if (next_counts < first) next_counts = first;
+      for (; next_counts <= last && next_counts < block.row_end; next_counts++)
+        count_row(slices, next_counts);
+      filter_row(y, n_levels, job.out.row(z, y) + block.x_begin);
+    }
+    fill_rows(z, next_out, block.y_end);
+  }
+};
+
+// Filters one block; false, with nothing promised about the output, if a label is above all levels.
+bool filter_block(const Job& job, const Block& block, Workspace& work) {
+  BlockFilter filter{job, block, work, {}};
+  choose_loops<1>(job.box, filter.loops);
+  const std::int64_t n_rows = block.row_end - block.row_begin;
+  for (std::int64_t z = block.z_begin; z < block.z_end; z++) {
+    std::int64_t slices[kMaxMedianSize];
+    std::memset(work.level, 0, n_rows);
+    for (int k = 0; k < job.box.size[0]; k++) {
+      slices[k] = reflect(z - job.box.before(0) + k, job.labels.shape.nz);
+      if (work.claim_slice(slices[k]) && !filter.measure_slice(slices[k])) return false;
+      raise_to(work.level, work.row_levels(slices[k]), n_rows);
+    }
+    filter.reach_of_rows();
+    filter.filter_slice(z, slices);
+  }
+  return true;
+}
