@@ -233,7 +233,8 @@ def test_two_slices_are_a_volume(test_data: Path):
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("isal.igzip_lib", "ct.nrrd"), ("SimpleITK", "ct.gipl"), ("pydicom", "folder")]
+    ("module", "name"),
+    [("isal.igzip_lib", "ct.nrrd"), ("isal.igzip_lib", "ct.nii.gz"), ("SimpleITK", "ct.gipl"), ("pydicom", "folder")],
 )
 def test_missing_package_is_one_sentence_that_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, name: str
@@ -241,6 +242,7 @@ def test_missing_package_is_one_sentence_that_names_the_extra(
     (tmp_path / "folder").mkdir()
     (tmp_path / "ct.nrrd").write_bytes(nrrd_bytes(chest_like()))
     (tmp_path / "ct.gipl").touch()
+    (tmp_path / "ct.nii.gz").write_bytes(gzip.compress(b"anything"))
     monkeypatch.setitem(sys.modules, module, None)
     package = module.partition(".")[0]
     assert_refused(

@@ -114,7 +114,7 @@ def test_unreadable_dicom_files_are_counted(tmp_path: Path):
 
 def test_folder_of_unreadable_dicom_files_says_so(tmp_path: Path):
     for path in write_series(tmp_path, hu_volume()):
-        rewrite(path, lambda dataset: setattr(dataset, "PixelSpacing", [1.0]))
+        rewrite(path, lambda dataset: setattr(dataset, "PixelSpacing", [1.0, 1.0, 1.0]))
     with pytest.raises(
         ScanError, match=r"DICOM slices, got none \(6 DICOM files cannot be read, the first is s001.dcm\)"
     ):

@@ -75,6 +75,16 @@ def test_missing_spacing_is_warned_of(tmp_path: Path):
     assert scan.warnings == ("the header states no voxel spacing: 1 mm is assumed",)
 
 
+@pytest.mark.parametrize(("size", "payload"), [(-1, b"unknown"), (4, b"unkn"), (0, b"")])
+def test_bytes_before_the_voxels_of_a_data_file_are_skipped(tmp_path: Path, size: int, payload: bytes):
+    volume = chest_like()
+    (tmp_path / "ct.raw").write_bytes(payload + volume.tobytes())
+    path = write_mha(
+        tmp_path / "ct.mhd", volume, b"", HeaderSize=size, ElementSpacing="1 1 2", ElementDataFile="ct.raw"
+    )
+    assert np.array_equal(assert_equals_simpleitk(path), volume)
+
+
 def test_gzip_payload_is_read(tmp_path: Path):
     volume = chest_like()
     path = write_mha(
@@ -87,8 +97,12 @@ def test_gzip_payload_is_read(tmp_path: Path):
     ("fields", "words"),
     [
         ({"DimSize": "7 6"}, "3 numbers in the header's DimSize, got '7 6'"),
-        ({"DimSize": None}, "3 numbers in the header's DimSize, got None"),
-        ({"DimSize": "7 6 0"}, "at least one voxel along each axis, got DimSize 7 6 0"),
+        ({"DimSize": None}, "a MetaImage header with the field DimSize, got none"),
+        ({"DimSize": "7 6 0"}, "at least one voxel along each axis, got sizes 7 6 0"),
+        ({"NDims": "three"}, "1 numbers in the header's NDims, got 'three'"),
+        ({"NDims": 93}, "93 numbers in the header's DimSize, got '7 6 5'"),
+        ({"ElementType": "MET_OTHER"}, r"one number per voxel, got MET_OTHER x 1"),
+        ({"BinaryData": False}, r"binary voxels, got numbers as text \(BinaryData = False\); write the file again"),
         ({"DimSize": "7 6 500"}, "expected 42000 bytes of voxels as its header says, got a file of 420 bytes"),
         ({"ElementSpacing": "1 two 3"}, "3 numbers in the header's ElementSpacing, got '1 two 3'"),
         ({"ElementSpacing": "1 0 3"}, "voxel spacings above 0 mm, got 1 x 0 x 3"),
@@ -99,7 +113,7 @@ def test_gzip_payload_is_read(tmp_path: Path):
         ({"CompressedData": True}, "compressed data, as its header says, got the bytes"),
         (
             {"ElementNumberOfChannels": 3, "ElementSpacing": "1 1 1"},
-            r"one number per voxel, got vector of 16-bit signed",
+            r"got MET_SHORT x 3 \(a colour",
         ),
     ],
 )

@@ -133,7 +133,6 @@ CHOICES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:invalid value")
 @pytest.mark.parametrize("fields", CHOICES.values(), ids=CHOICES)
 def test_choice_of_sform_and_qform_is_that_of_simpleitk(tmp_path: Path, fields: dict[str, Any]):
     volume = chest_like()

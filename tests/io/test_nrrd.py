@@ -112,6 +112,18 @@ def test_gzip_of_several_members_and_with_garbage_behind_is_read(tmp_path: Path)
         assert np.array_equal(assert_equals_simpleitk(path), volume)
 
 
+@pytest.mark.parametrize("n_bytes", [65535, 65536, 65537, 131072])
+def test_gzip_members_that_end_where_a_read_ends(tmp_path: Path, n_bytes: int):
+    volume = chest_like((9, 90, 90))
+    content = volume.tobytes()
+    half = n_bytes // 2
+    stored = gzip.compress(content[:half], 0)
+    named = stored[:3] + b"\x08" + stored[4:10] + b"n" * (n_bytes - len(stored) - 1) + b"\0" + stored[10:]
+    assert len(named) == n_bytes
+    path = write_nrrd(tmp_path / "ct.nrrd", volume, named + gzip.compress(content[half:]))
+    assert np.array_equal(assert_equals_simpleitk(path), volume)
+
+
 @pytest.mark.parametrize("encoding", ["raw", "gzip"])
 def test_skipped_lines_and_bytes(tmp_path: Path, encoding: str):
     volume = chest_like()

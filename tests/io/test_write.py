@@ -12,6 +12,7 @@ from dicom_folders import PATIENT, hu_volume, write_series
 from scan_files import GEOMETRY, chest_like, write_nrrd
 from scipy.spatial.transform import Rotation
 
+from fastgmm.errors import ScanError
 from fastgmm.io import Scan, label_extension, read_header, read_scan, write_labels, write_scan
 
 OBLIQUE = "(0.6,0.3000,0) (-0.25,0.50000000000000001,0) (0,0,-2.5e0)"
@@ -155,6 +156,13 @@ def test_dicom_is_converted_without_patient_data(tmp_path: Path, extension: str)
         content = written.read_bytes().lower() + " ".join(texts).lower().encode()
         for secret in (PATIENT, "Erika", "ID-4711", "19700101", "1.2.3.4", "Dr. No", *study.values(), str(tmp_path)):
             assert secret.lower().encode() not in content
+
+
+def test_axes_too_long_for_nifti_1_are_refused_with_the_way_out(tmp_path: Path):
+    scan = Scan(path=tmp_path / "made", volume=np.zeros((1, 1, 32768), np.int16), spacing_mm=(1, 1, 1))
+    with pytest.raises(ScanError, match=r"at most 32767 voxels along an axis for NIfTI-1, got 32768; write \.nrrd"):
+        write_scan(tmp_path / "ct.nii.gz", scan)
+    assert not list(tmp_path.iterdir())
 
 
 def test_written_files_do_not_depend_on_the_time(tmp_path: Path):

@@ -72,10 +72,6 @@ class DeflateReader(io.RawIOBase):
         if self._inflater is None:
             raise ValueError(f"the bytes {self._input[:8]!r}")
 
-    def readable(self) -> bool:
-        """Say yes, as `io.RawIOBase` asks."""
-        return True
-
     def close(self) -> None:
         """Close the file below."""
         self._file.close()

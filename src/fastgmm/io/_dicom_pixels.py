@@ -14,7 +14,7 @@ import numpy as np
 
 from fastgmm._types import AnyArray
 from fastgmm.io._dicom_slices import DicomSlice
-from fastgmm.io._problems import ANOTHER_COPY, one_line, require, scan_error
+from fastgmm.io._problems import ANOTHER_COPY, require, scan_error
 
 _RUN_LENGTH = "1.2.840.10008.1.2.5"
 _BITS = (8, 16, 32)
@@ -29,23 +29,34 @@ class PixelDecoder:
 
     def stored(self, one: DicomSlice) -> AnyArray:
         """Return the stored numbers of a slice, ndarray of shape (ny, nx)."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # pydicom's, on values that it mends by itself
+                return self._decode(one)
+        except OSError:
+            raise
+        except Exception as error:  # a damaged file can raise anything within pydicom and SimpleITK
+            raise scan_error(one.path, "pixels that can be decoded", str(error), ANOTHER_COPY) from None
+
+    def _decode(self, one: DicomSlice) -> AnyArray:
         if one.path != self._path:
-            self._path, self._dataset = one.path, _read(one.path)
+            pydicom = require("pydicom", one.path, "DICOM files")
+            self._path, self._dataset = one.path, pydicom.dcmread(one.path, force=True)
         if "PixelData" not in self._dataset:
             raise scan_error(one.path, "pixel data", "none", ANOTHER_COPY)
-        if one.bits not in _BITS:
-            raise scan_error(one.path, "8, 16 or 32 bits per pixel", f"{one.bits}", "convert the series to 16 bits")
         syntax = self._dataset.file_meta.get("TransferSyntaxUID")
         if syntax is None or not syntax.is_encapsulated:
             return _native_frame(self._dataset, one)
         if syntax == _RUN_LENGTH:
-            return _run_length_frame(one)
+            return np.asarray(require("pydicom.pixels", one.path, "DICOM files").pixel_array(one.path, index=one.frame))
         return _frame_by_simpleitk(one, syntax.name)
 
 
 def stored_dtype(one: DicomSlice) -> np.dtype[Any]:
     """Return the type of the stored numbers, in the machine's byte order."""
-    return np.dtype(f"{'i' if one.signed else 'u'}{max(1, one.bits // 8)}")
+    if one.bits not in _BITS:
+        raise scan_error(one.path, "8, 16 or 32 bits per pixel", f"{one.bits}", "convert the series to 16 bits")
+    return np.dtype(f"{'i' if one.signed else 'u'}{one.bits // 8}")
 
 
 def used_bits(stored: AnyArray, one: DicomSlice) -> AnyArray:
@@ -54,13 +65,6 @@ def used_bits(stored: AnyArray, one: DicomSlice) -> AnyArray:
         return stored
     used: AnyArray = (stored << (one.bits - 1 - one.high_bit)) >> (one.bits - one.bits_stored)
     return used
-
-
-def _read(path: Path) -> Any:
-    pydicom = require("pydicom", path, "DICOM files")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom's, on values that it mends by itself
-        return pydicom.dcmread(path, force=True)
 
 
 def _native_frame(dataset: Any, one: DicomSlice) -> AnyArray:
@@ -74,14 +78,6 @@ def _native_frame(dataset: Any, one: DicomSlice) -> AnyArray:
     return stored.astype(dtype, copy=False).reshape(one.shape)
 
 
-def _run_length_frame(one: DicomSlice) -> AnyArray:
-    pixels = require("pydicom.pixels", one.path, "DICOM files")
-    try:
-        return np.asarray(pixels.pixel_array(one.path, index=one.frame))
-    except (ValueError, RuntimeError, AttributeError) as error:
-        raise scan_error(one.path, "run-length encoded pixels", str(error), ANOTHER_COPY) from None
-
-
 def _frame_by_simpleitk(one: DicomSlice, syntax: str) -> AnyArray:
     """Decode by GDCM, which returns rescaled numbers, and take the rescaling back."""
     if one.frame:
@@ -89,9 +85,6 @@ def _frame_by_simpleitk(one: DicomSlice, syntax: str) -> AnyArray:
         raise scan_error(one.path, "single frames in compressed DICOM files", f"many frames in {syntax}", way_out)
     sitk = require("SimpleITK", one.path, f"{syntax} pixels")
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        rescaled = sitk.GetArrayFromImage(sitk.ReadImage(str(one.path), imageIO="GDCMImageIO"))
-    except RuntimeError as error:
-        raise scan_error(one.path, f"{syntax} pixels", one_line(str(error)), ANOTHER_COPY) from None
+    rescaled = sitk.GetArrayFromImage(sitk.ReadImage(str(one.path), imageIO="GDCMImageIO"))
     stored: AnyArray = np.rint((rescaled.astype(np.float64) - one.intercept) / one.slope)
     return stored.astype(stored_dtype(one)).reshape(one.shape)

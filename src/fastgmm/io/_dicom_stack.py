@@ -22,6 +22,7 @@ _SAME_ORIENTATION, _SAME_SPACING = 1e-3, 1e-4
 _MOST_NAMED = 4
 
 
+@np.errstate(all="ignore")  # what is not finite in the end is refused as such
 def stack_slices(path: Path, slices: Sequence[DicomSlice]) -> tuple[list[DicomSlice], Placement, tuple[str, ...]]:
     """Return the slices in rising order along their normal, the place of the volume, and warnings.
 

@@ -77,7 +77,7 @@ def read_scan(path: StrPath, *, assume_hu: bool = False, series: str | None = No
         return read_with_simpleitk(path, assume_hu)
 
 
-def read_header(path: StrPath, *, series: str | None = None) -> ScanHeader:
+def read_header(path: StrPath, series: str | None = None) -> ScanHeader:
     """Read what `read_scan` would tell of a scan, without its voxels.
 
     Parameters

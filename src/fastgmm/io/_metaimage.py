@@ -1,4 +1,8 @@
-"""MetaImage files: .mha, and .mhd beside its data file."""
+"""MetaImage files: .mha, and .mhd beside its data file.
+
+Never left to SimpleITK, whose reader of this format returns arbitrary voxels for a list of files without a last line
+end and corrupts the memory of the process for a header of many axes (ITK 5.4).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,6 @@ from fastgmm.io._deflate import DEFLATE_RATIO, deflate_pieces, inflated
 from fastgmm.io._geometry import NO_SPACING, axes_xyz, placement_xyz
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
-from fastgmm.io._simpleitk import read_with_simpleitk, simpleitk_header_of
 from fastgmm.io._voxels import check_hounsfield, check_size, read_voxels, slabs
 
 _MOST_HEADER_BYTES = 1 << 20
@@ -50,29 +53,34 @@ class MetaHeader:
         self.data_offset = data_offset
 
     @property
-    def is_simple(self) -> bool:
-        """Whether this is one 3-D volume of one number per voxel in one file; SimpleITK is asked for the others."""
-        return (
-            self.fields.get("NDims") == "3"
-            and self.fields.get("ElementNumberOfChannels", "1") == "1"
-            and self.fields.get("ElementType") in _TYPES
-            and self.fields.get("BinaryData", "True").lower() in ("true", "1")
-            and self.fields.get("HeaderSize", "0") == "0"
-        )
+    def n_axes(self) -> int:
+        """Number of axes, of which all but three have one entry."""
+        return int(self.numbers(("NDims",), 1, ())[0])
 
     @property
     def shape(self) -> Shape3:
         """Voxels along (z, y, x)."""
-        x, y, z = (int(number) for number in self.numbers(("DimSize",), 3, ()))
-        if min(x, y, z) < 1:
-            sizes = self.fields["DimSize"]
-            raise scan_error(self.path, "at least one voxel along each axis", f"DimSize {sizes}", ANOTHER_COPY)
+        text = self.fields["DimSize"]
+        sizes = [int(size) for size in self.numbers(("DimSize",), self.n_axes, ())]
+        while len(sizes) > 3 and sizes[-1] == 1:
+            sizes.pop()
+        if len(sizes) != 3:
+            raise scan_error(
+                self.path, "a 3-D volume", f"{len(sizes)}-D of sizes {text}", "give one 3-D volume per file"
+            )
+        if min(sizes) < 1:
+            raise scan_error(self.path, "at least one voxel along each axis", f"sizes {text}", ANOTHER_COPY)
+        x, y, z = sizes
         return z, y, x
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """Type of the stored voxels, with its byte order."""
-        return np.dtype(_TYPES[self.fields["ElementType"]]).newbyteorder(">" if self.says(_BYTE_ORDER) else "<")
+        kind, channels = self.fields["ElementType"], self.fields.get("ElementNumberOfChannels", "1")
+        if channels != "1" or kind not in _TYPES:
+            got = f"{kind} x {channels} (a colour, vector or complex image)"
+            raise scan_error(self.path, "one number per voxel", got, "extract one component")
+        return np.dtype(_TYPES[kind]).newbyteorder(">" if self.says(_BYTE_ORDER) else "<")
 
     def says(self, names: tuple[str, ...]) -> bool:
         """Return whether the first of the fields that is there says True."""
@@ -87,16 +95,14 @@ class MetaHeader:
             numbers = np.array([float(word) for word in (text or "").split()])
         except ValueError:
             numbers = np.empty(0)
-        if len(numbers) != n:
+        if len(numbers) != n or not np.isfinite(numbers).all():
             raise scan_error(self.path, f"{n} numbers in the header's {names[0]}", repr(text), ANOTHER_COPY)
         return numbers
 
 
 def read_metaimage(path: Path, assume_hu: bool) -> Scan:
-    """Read a .mha or .mhd file; through SimpleITK where its header asks for more than one plain volume."""
+    """Read a .mha or .mhd file."""
     header = _read_header(path)
-    if not header.is_simple:
-        return read_with_simpleitk(path, assume_hu)
     known = _described(header)
     with _open_data(header, known.files[-1]) as stream:
         volume, warnings = read_voxels(stream, path, known.shape, header.dtype)
@@ -110,8 +116,7 @@ def read_metaimage(path: Path, assume_hu: bool) -> Scan:
 
 def metaimage_header_of(path: Path) -> ScanHeader:
     """Read what the header of a .mha or .mhd file says."""
-    header = _read_header(path)
-    return _described(header) if header.is_simple else simpleitk_header_of(path)
+    return _described(_read_header(path))
 
 
 def metaimage_pieces(path: Path, volume: AnyArray, scan: ScanGeometry) -> Iterator[bytes]:
@@ -162,18 +167,25 @@ def _read_header(path: Path) -> MetaHeader:
                 expected = "a MetaImage header of lines 'name = value' that ends with ElementDataFile"
                 raise scan_error(path, expected, got, "check the name's extension")
             fields[name.strip()] = text.strip()
-        return MetaHeader(path, fields, file.tell())
+        data_offset = file.tell()
+    for name in ("NDims", "DimSize", "ElementType"):
+        if name not in fields:
+            raise scan_error(path, f"a MetaImage header with the field {name}", "none", ANOTHER_COPY)
+    return MetaHeader(path, fields, data_offset)
 
 
+@np.errstate(all="ignore")  # what is not finite in the end is refused as such
 def _described(header: MetaHeader) -> ScanHeader:
-    spacing = header.numbers(_SPACING, 3, (1.0, 1.0, 1.0))
-    origin = header.numbers(_ORIGIN, 3, (0.0, 0.0, 0.0))
+    n = header.n_axes
+    shape = header.shape
+    spacing = header.numbers(_SPACING, n, (1.0,) * n)[:3]
+    origin = header.numbers(_ORIGIN, n, (0.0,) * n)[:3]
     # The file lists the axes' vectors one after another, so they are rows here.
-    axes = header.numbers(_MATRIX, 9, tuple(np.eye(3).ravel())).reshape(3, 3)
+    axes = header.numbers(_MATRIX, n * n, tuple(np.eye(n).ravel())).reshape(n, n)[:3, :3]
     place = placement_xyz(header.path, spacing, axes.T, origin)
     stated = any(name in header.fields for name in _SPACING)
     return ScanHeader(
-        path=header.path, shape=header.shape, stored_dtype=header.dtype.name, format="metaimage",
+        path=header.path, shape=shape, stored_dtype=header.dtype.name, format="metaimage",
         spacing_mm=place.spacing_mm, direction=place.direction, origin_lps_mm=place.origin_lps_mm,
         warnings=() if stated else (NO_SPACING,), files=tuple(dict.fromkeys((header.path, _data_path(header)))),
     )  # fmt: skip
@@ -181,10 +193,11 @@ def _described(header: MetaHeader) -> ScanHeader:
 
 def _data_path(header: MetaHeader) -> Path:
     name = header.fields["ElementDataFile"]
+    if header.fields.get("BinaryData", "True").lower() not in ("true", "1"):
+        raise scan_error(header.path, "binary voxels", "numbers as text (BinaryData = False)", "write the file again")
     if name.upper() == "LOCAL":
         return header.path
     if name.upper().startswith("LIST") or "%" in name:
-        # Not left to SimpleITK, which returns arbitrary voxels where the last name has no line end.
         raise scan_error(header.path, "one data file", f"ElementDataFile = {name}", "join the slices to one .mha file")
     data_path = header.path.parent / name
     if not data_path.is_file():
@@ -196,15 +209,23 @@ def _open_data(header: MetaHeader, data_path: Path) -> BinaryIO:
     """Open the voxels as a stream positioned at the first."""
     file = open(data_path, "rb", buffering=0)  # noqa: SIM115
     try:
-        file.seek(header.data_offset if data_path == header.path else 0)
         compressed = header.says(("CompressedData",))
         n_bytes = math.prod(header.shape) * header.dtype.itemsize
+        file.seek(_data_offset(header, data_path, n_bytes))
         n_stored = os.fstat(file.fileno()).st_size - file.tell()
         check_size(header.path, n_bytes, n_stored, DEFLATE_RATIO if compressed else 1)
         return inflated(cast(BinaryIO, file), header.path) if compressed else cast(BinaryIO, file)
     except BaseException:
         file.close()
         raise
+
+
+def _data_offset(header: MetaHeader, data_path: Path, n_bytes: int) -> int:
+    """Return where the data begin: behind the header, after HeaderSize bytes, or n bytes (-1) before the end."""
+    n_skipped = int(header.numbers(("HeaderSize",), 1, (0.0,))[0])
+    if n_skipped == -1:
+        return max(0, data_path.stat().st_size - n_bytes)
+    return n_skipped if n_skipped > 0 else header.data_offset if data_path == header.path else 0
 
 
 def _digits(values: Float64Array) -> str:

@@ -138,6 +138,7 @@ def parse_nifti_header(path: Path, content: bytes) -> NiftiHeader:
     raise scan_error(path, "a NIfTI header", got, "check the name's extension")
 
 
+@np.errstate(all="ignore")  # what is not finite in the end is refused as such
 def nifti_placement(header: NiftiHeader) -> tuple[Placement, tuple[str, ...]]:
     """Return where the volume lies, and warnings."""
     record, path = header.record, header.path

@@ -150,19 +150,21 @@ def read_nrrd_header(path: Path) -> NrrdHeader:
     return NrrdHeader(path, fields, _spatial_axes(path, fields, sizes), sizes, data_offset)
 
 
+@np.errstate(all="ignore")  # what is not finite in the end is refused as such
 def nrrd_placement(header: NrrdHeader) -> tuple[Placement, tuple[str, ...]]:
     """Return where the volume lies, and warnings where the header leaves something open."""
     fields, path = header.fields, header.path
     if "spacedirections" in fields:
         vectors = [_vector(path, text) for text in _pick(header, "spacedirections")]
-        steps = np.array(vectors, np.float64).T
-        if steps.shape != (3, 3):
+        if any(len(vector) != 3 for vector in vectors):
             raise _bad_field(path, "space directions", fields["spacedirections"], "three vectors of three numbers")
         origin = np.array(_vector(path, fields.get("spaceorigin", "(0,0,0)")), np.float64)
+        if len(origin) != 3:
+            raise _bad_field(path, "space origin", fields["spaceorigin"], "three numbers")
+        steps = np.array(vectors, np.float64).T
         signs = np.array([*_TO_LPS.get(fields.get("space", "").lower(), (1.0, 1.0)), 1.0])
         spacing = np.sqrt((steps * steps).sum(axis=0))
-        with np.errstate(invalid="ignore", divide="ignore"):
-            direction = steps * (1.0 / spacing) * signs[:, None]  # as ITK rounds
+        direction = steps * (1.0 / spacing) * signs[:, None]  # as ITK rounds
         return placement_xyz(path, spacing, direction, origin * signs), _unit_warnings(fields)
     spacing = np.array([_number(path, text) for text in _pick(header, "spacings", "nan")])
     unknown = bool(np.isnan(spacing).any())

@@ -84,7 +84,8 @@ def _rescaled(stored: AnyArray, slope: float, intercept: float) -> AnyArray:
     """Return stored * slope + intercept, in integers where that is exact."""
     if (slope, intercept) == (1.0, 0.0):
         return stored
-    if slope == 1.0 and intercept == round(intercept) and stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2:
+    is_small = stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and abs(intercept) < _HIGHEST
+    if slope == 1.0 and is_small and intercept == round(intercept):
         return np.add(stored, int(intercept), dtype=np.int32)
     return stored * np.float64(slope) + np.float64(intercept)
 
