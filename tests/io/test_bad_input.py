@@ -35,6 +35,11 @@ def test_name_that_the_system_refuses(tmp_path: Path):
     assert_refused(tmp_path / ("n" * 300 + ".nrrd"), "could not be read: File name too long; check that it exists")
 
 
+def test_data_file_that_the_system_refuses_is_named(tmp_path: Path):
+    path = write_nrrd(tmp_path / "ct.nhdr", chest_like(), b"", data_file="n" * 300)
+    assert_refused(path, r"could not be read, because of .*nnn: File name too long; check that it exists")
+
+
 @pytest.mark.parametrize("name", ["ct.nrrd", "ct.nhdr", "ct.nii", "ct.nii.gz", "ct.mha"])
 @pytest.mark.parametrize("content", [b"", b"Dear reader, this is no scan.\n\nYours\n" * 40], ids=["empty", "text"])
 def test_text_and_empty_files_under_a_scans_name(tmp_path: Path, name: str, content: bytes):
@@ -151,6 +156,7 @@ def test_header_of_a_nifti_larger_than_the_data(tmp_path: Path):
             {"space_directions": "(1,0) (0,1) (1,1)"},
             "three vectors of three numbers in the header's space dir",
         ),
+        ((5, 6, 7), {"space_origin": "(1,2)"}, r"three numbers in the header's space origin, got '\(1,2\)'"),
         ((5, 6, 7), {"space_origin": "(1,2,x)"}, "numbers in the header's geometry, got 'x'"),
         ((5, 6, 7), {"space_directions": "(0,0,0) (0,1,0) (0,0,1)"}, "voxel spacings above 0 mm, got 0 x 1 x 1"),
         (
@@ -200,8 +206,8 @@ def test_whole_numbers_beyond_int16_saturate_with_a_warning(tmp_path: Path):
         scan = read_scan(write_nrrd(tmp_path / "ct.nrrd", volume, type=type_name))
         assert np.array_equal(scan.volume, expected)
         assert scan.warnings == (
-            "2 voxels above 32767 were set to 3071 HU",
-            "1 voxels below -32768 were set to -32768 HU",
+            "voxels above 32767 were set to 3071 HU: 2",
+            "voxels below -32768 were set to -32768 HU: 1",
         )
 
 

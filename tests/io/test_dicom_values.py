@@ -52,8 +52,8 @@ def test_values_above_int16_saturate_with_a_warning(tmp_path: Path):
     scan = read_dicom_series(tmp_path)
     assert np.array_equal(scan.volume, expected)
     assert scan.warnings == (
-        "1 voxels above 32767 were set to 3071 HU",
-        "1 voxels below -32768 were set to -32768 HU",
+        "voxels above 32767 were set to 3071 HU: 1",
+        "voxels below -32768 were set to -32768 HU: 1",
     )
 
 

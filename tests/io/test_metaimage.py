@@ -143,6 +143,22 @@ def test_formats_of_simpleitk(tmp_path: Path, name: str):
     assert read_header(tmp_path / name).stored_dtype == "int16"
 
 
+def test_simpleitk_formats_that_are_no_3d_ct_are_refused(tmp_path: Path):
+    plane = sitk.GetImageFromArray(np.zeros((6, 7), np.uint8))
+    sitk.WriteImage(plane, str(tmp_path / "plane.png"))
+    sitk.WriteImage(sitk.Compose(plane, plane, plane), str(tmp_path / "colour.png"))
+    for name, words in (
+        ("plane.png", "a 3-D volume, got 2-D of sizes 7 6; give one 3-D volume per file"),
+        (
+            "colour.png",
+            r"one number per voxel, got vector of 8-bit unsigned integer \(a colour, vector or complex image\)",
+        ),
+    ):
+        for read in (read_scan, read_header):
+            with pytest.raises(ScanError, match=words):
+                read(tmp_path / name)
+
+
 def test_files_simpleitk_refuses_are_refused_in_one_line(tmp_path: Path):
     (tmp_path / "ct.xyz").write_text("hello")
     with pytest.raises(ScanError, match=r"a volume that SimpleITK reads, got Unable to determine ImageIO .*; check"):

@@ -151,6 +151,13 @@ def test_inputs_are_never_written_to(tmp_path: Path):
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_scan_that_was_made_and_not_read_may_be_written_again(tmp_path: Path):
+    scan = Scan(path=tmp_path / "ct.nrrd", volume=chest_like(), spacing_mm=(2, 1, 1))
+    write_scan(scan.path, scan)
+    write_scan(scan.path, scan)
+    assert np.array_equal(read_scan(scan.path).volume, scan.volume)
+
+
 def test_slices_of_a_series_are_never_written_to(tmp_path: Path):
     paths = write_series(tmp_path, hu_volume())
     slice_path = paths[0].rename(tmp_path / "slice.nrrd")

@@ -28,7 +28,7 @@ def write_whole(path: Path, pieces: Iterable[Any], inputs: Iterable[Path] = ()) 
     ScanError
         The file cannot be written; nothing is left behind.
     """
-    check_not_an_input(path, inputs)
+    _check_not_an_input(path, inputs)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with open(unfinished, "xb", buffering=0) as file:
@@ -44,7 +44,7 @@ def write_whole(path: Path, pieces: Iterable[Any], inputs: Iterable[Path] = ()) 
         raise
 
 
-def check_not_an_input(path: Path, inputs: Iterable[Path]) -> None:
+def _check_not_an_input(path: Path, inputs: Iterable[Path]) -> None:
     """Raise if the path is the same file as one of the inputs, whatever it is called."""
     if not path.exists():
         return

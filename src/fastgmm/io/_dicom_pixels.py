@@ -15,6 +15,7 @@ import numpy as np
 from fastgmm._types import AnyArray
 from fastgmm.io._dicom_slices import DicomSlice
 from fastgmm.io._problems import ANOTHER_COPY, require, scan_error
+from fastgmm.io._simpleitk import without_warnings
 
 _RUN_LENGTH = "1.2.840.10008.1.2.5"
 _BITS = (8, 16, 32)
@@ -84,7 +85,7 @@ def _frame_by_simpleitk(one: DicomSlice, syntax: str) -> AnyArray:
         way_out = "decompress the file first (dcmdjpeg, gdcmconv --raw)"
         raise scan_error(one.path, "single frames in compressed DICOM files", f"many frames in {syntax}", way_out)
     sitk = require("SimpleITK", one.path, f"{syntax} pixels")
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    rescaled = sitk.GetArrayFromImage(sitk.ReadImage(str(one.path), imageIO="GDCMImageIO"))
+    with without_warnings(sitk):
+        rescaled = sitk.GetArrayFromImage(sitk.ReadImage(str(one.path), imageIO="GDCMImageIO"))
     stored: AnyArray = np.rint((rescaled.astype(np.float64) - one.intercept) / one.slope)
     return stored.astype(stored_dtype(one)).reshape(one.shape)

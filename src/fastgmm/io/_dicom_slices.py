@@ -105,8 +105,6 @@ def find_slices(path: Path) -> tuple[list[DicomSlice], list[Path]]:
                 warnings.simplefilter("ignore")  # pydicom's, on values that it mends by itself
                 dataset = pydicom.dcmread(file, force=not mark, stop_before_pixels=True, specific_tags=_TAGS)
                 slices.extend(_slices_of(file, dataset))
-        except OSError:
-            raise
         except Exception:  # a damaged file can raise anything within pydicom
             if mark:
                 unreadable.append(file)

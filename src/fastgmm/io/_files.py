@@ -13,7 +13,7 @@ import numpy as np
 from fastgmm._checks import describe
 from fastgmm._types import AnyArray, UInt8Array
 from fastgmm.errors import ScanError
-from fastgmm.io._atomic import check_not_an_input, write_whole
+from fastgmm.io._atomic import write_whole
 from fastgmm.io._metaimage import metaimage_header_of, metaimage_pieces, read_metaimage
 from fastgmm.io._nifti import nifti_header_of, nifti_pieces, read_nifti
 from fastgmm.io._nrrd import nrrd_header_of, nrrd_pieces, read_nrrd
@@ -200,9 +200,7 @@ def _write(path: Path, volume: AnyArray, scan: ScanGeometry) -> None:
     shape = getattr(scan, "shape", volume.shape)
     if volume.shape != shape:
         raise ValueError(f"labels must have the scan's shape {shape}, got {volume.shape}")
-    inputs = (scan.path, *scan.files)
-    check_not_an_input(path, inputs)
-    write_whole(path, _pieces_for(path)(path, volume, scan), inputs)
+    write_whole(path, _pieces_for(path)(path, volume, scan), scan.files)
 
 
 def _pieces_for(path: Path) -> Callable[[Path, AnyArray, ScanGeometry], Iterator[bytes]]:
@@ -248,4 +246,6 @@ def _system_errors(path: Path) -> Iterator[None]:
     except ScanError:
         raise
     except OSError as error:
-        raise system_error(path, "read", error, "check that it exists and may be read") from error
+        below = error.filename is not None and Path(error.filename) != path
+        doing = f"read, because of {error.filename}" if below else "read"
+        raise system_error(path, doing, error, "check that it exists and may be read") from error

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from fastgmm._types import Float64Array
-from fastgmm.io._problems import scan_error
+from fastgmm._types import Float64Array, Shape3
+from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import ScanGeometry, Triple
 
 # A gantry tilt below this moves a voxel 300 mm up by less than 3 mm; above, distances and volumes are wrong.
@@ -25,6 +26,21 @@ class Placement:
     spacing_mm: Triple
     direction: Float64Array
     origin_lps_mm: Triple
+
+
+def shape_from_sizes(path: Path, sizes: Sequence[int]) -> Shape3:
+    """Return the (z, y, x) shape of a file's sizes (x, y, z, …); axes behind the third may have one entry only."""
+    stated = " ".join(str(size) for size in sizes)
+    spatial = list(sizes)
+    while len(spatial) > 3 and spatial[-1] == 1:
+        spatial.pop()
+    if len(spatial) != 3:
+        got = f"{len(spatial)}-D of sizes {stated}"
+        raise scan_error(path, "a 3-D volume", got, "give one 3-D volume per file")
+    if min(spatial) < 1:
+        raise scan_error(path, "at least one voxel along each axis", f"sizes {stated}", ANOTHER_COPY)
+    x, y, z = spatial
+    return z, y, x
 
 
 def placement_xyz(

@@ -16,7 +16,7 @@ import numpy as np
 
 from fastgmm._types import AnyArray, Float64Array, Shape3
 from fastgmm.io._deflate import DEFLATE_RATIO, deflate_pieces, inflated
-from fastgmm.io._geometry import NO_SPACING, axes_xyz, placement_xyz
+from fastgmm.io._geometry import NO_SPACING, axes_xyz, placement_xyz, shape_from_sizes
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
 from fastgmm.io._voxels import check_hounsfield, check_size, read_voxels, slabs
@@ -60,18 +60,8 @@ class MetaHeader:
     @property
     def shape(self) -> Shape3:
         """Voxels along (z, y, x)."""
-        text = self.fields["DimSize"]
-        sizes = [int(size) for size in self.numbers(("DimSize",), self.n_axes, ())]
-        while len(sizes) > 3 and sizes[-1] == 1:
-            sizes.pop()
-        if len(sizes) != 3:
-            raise scan_error(
-                self.path, "a 3-D volume", f"{len(sizes)}-D of sizes {text}", "give one 3-D volume per file"
-            )
-        if min(sizes) < 1:
-            raise scan_error(self.path, "at least one voxel along each axis", f"sizes {text}", ANOTHER_COPY)
-        x, y, z = sizes
-        return z, y, x
+        sizes = self.numbers(("DimSize",), self.n_axes, ())
+        return shape_from_sizes(self.path, [int(size) for size in sizes])
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm._types import Float64Array, Shape3
-from fastgmm.io._geometry import STRAIGHTEN, Placement, placement_xyz
+from fastgmm.io._geometry import STRAIGHTEN, Placement, placement_xyz, shape_from_sizes
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import ScanGeometry
 
@@ -82,16 +82,7 @@ class NiftiHeader:
         if n_axes > 4 and max(sizes[4:]) > 1:
             got = f"{' x '.join(map(str, sizes[4:]))} numbers per voxel (a colour or vector image)"
             raise scan_error(self.path, "one number per voxel", got, "extract one component")
-        while len(sizes) > 3 and sizes[-1] == 1:
-            sizes.pop()
-        if len(sizes) != 3:
-            got = f"{len(sizes)}-D of sizes {' '.join(map(str, sizes))}"
-            raise scan_error(self.path, "a 3-D volume", got, "give one 3-D volume per file")
-        if min(sizes) < 1:
-            got = f"sizes {' '.join(map(str, sizes))}"
-            raise scan_error(self.path, "at least one voxel along each axis", got, ANOTHER_COPY)
-        x, y, z = sizes
-        return z, y, x
+        return shape_from_sizes(self.path, sizes)
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastgmm._types import Float64Array
-from fastgmm.io._geometry import placement_xyz
+from fastgmm.io._geometry import placement_xyz, shape_from_sizes
 from fastgmm.io._problems import ANOTHER_COPY, one_line, require, scan_error
 from fastgmm.io._scan import Scan, ScanHeader
 from fastgmm.io._voxels import WholeHU, check_hounsfield, empty_volume, slabs
@@ -20,7 +22,8 @@ def read_with_simpleitk(path: Path, assume_hu: bool) -> Scan:
     reader = _inform(sitk, path)
     known = _described(sitk, reader, path)
     try:
-        image = reader.Execute()
+        with without_warnings(sitk):
+            image = reader.Execute()
     except RuntimeError as error:
         raise scan_error(path, "a volume that SimpleITK reads", _reason(error), ANOTHER_COPY) from None
     stored = sitk.GetArrayViewFromImage(image).reshape(known.shape)
@@ -44,15 +47,26 @@ def simpleitk_header_of(path: Path) -> ScanHeader:
     return _described(sitk, _inform(sitk, path), path)
 
 
+@contextlib.contextmanager
+def without_warnings(sitk: Any) -> Iterator[None]:
+    """Keep SimpleITK from writing to stderr, and leave its switch for that as it was."""
+    before = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(before)
+
+
 def _inform(sitk: Any, path: Path) -> Any:
     """Return a reader that has read the file's header."""
     with open(path, "rb"):
         pass  # SimpleITK's words for a file that cannot be opened do not say why
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
-        reader.ReadImageInformation()
+        with without_warnings(sitk):
+            reader.ReadImageInformation()
     except RuntimeError as error:
         raise scan_error(path, "a volume that SimpleITK reads", _reason(error), "check the name's extension") from None
     return reader
@@ -64,17 +78,12 @@ def _described(sitk: Any, reader: Any, path: Path) -> ScanHeader:
     if reader.GetNumberOfComponents() != 1 or "complex" in name or "label" in name:
         got = f"{name} (a colour, vector or complex image)"
         raise scan_error(path, "one number per voxel", got, "extract one component")
-    sizes = list(reader.GetSize())
-    while len(sizes) > 3 and sizes[-1] == 1:
-        sizes.pop()
-    if len(sizes) != 3:
-        got = f"{len(sizes)}-D of sizes {' '.join(map(str, sizes))}"
-        raise scan_error(path, "a 3-D volume", got, "give one 3-D volume per file")
+    shape = shape_from_sizes(path, reader.GetSize())
     n_axes = reader.GetDimension()
     direction: Float64Array = np.array(reader.GetDirection()).reshape(n_axes, n_axes)[:3, :3]
     place = placement_xyz(path, np.array(reader.GetSpacing())[:3], direction, np.array(reader.GetOrigin())[:3])
     return ScanHeader(
-        path=path, shape=(sizes[2], sizes[1], sizes[0]), stored_dtype=_dtype_name(name), format="sitk",
+        path=path, shape=shape, stored_dtype=_dtype_name(name), format="sitk",
         spacing_mm=place.spacing_mm, direction=place.direction, origin_lps_mm=place.origin_lps_mm, files=(path,),
     )  # fmt: skip
 

@@ -49,24 +49,27 @@ class WholeHU:
             Written.
         slope, intercept : float
         """
-        scaled = _rescaled(stored, slope, intercept)
+        if _fits(stored, slope, intercept):
+            # Wraps on the way for some types, but the sum is right because it fits.
+            np.add(stored, int(intercept), out=out, dtype=np.int16, casting="unsafe")
+            return
+        with np.errstate(all="ignore"):
+            scaled = stored if (slope, intercept) == (1.0, 0.0) else stored * np.float64(slope) + np.float64(intercept)
         if scaled.dtype.kind == "f":
             self._check_whole(scaled)
-        if scaled.size and (scaled.max() > _HIGHEST or scaled.min() < _LOWEST):
-            above, below = scaled > _HIGHEST, scaled < _LOWEST
-            self.n_above += int(np.count_nonzero(above))
-            self.n_below += int(np.count_nonzero(below))
-            scaled = np.where(above, MAX_HU, np.where(below, _LOWEST, scaled))
-        np.copyto(out, scaled, casting="unsafe")
+        above, below = scaled > _HIGHEST, scaled < _LOWEST
+        self.n_above += int(np.count_nonzero(above))
+        self.n_below += int(np.count_nonzero(below))
+        np.copyto(out, np.where(above, MAX_HU, np.where(below, _LOWEST, scaled)), casting="unsafe")
 
     def warnings(self) -> tuple[str, ...]:
         """Return a sentence for each kind of voxel that did not fit."""
-        found = []
-        if self.n_above:
-            found.append(f"{self.n_above} voxels above {_HIGHEST} were set to {MAX_HU} HU")
-        if self.n_below:
-            found.append(f"{self.n_below} voxels below {_LOWEST} were set to {_LOWEST} HU")
-        return tuple(found)
+        counts = ((self.n_above, "above", _HIGHEST, MAX_HU), (self.n_below, "below", _LOWEST, _LOWEST))
+        return tuple(
+            f"voxels {side} {limit} were set to {value} HU: {n_voxels}"
+            for n_voxels, side, limit, value in counts
+            if n_voxels
+        )
 
     def _check_whole(self, values: AnyArray) -> None:
         wrong = ~np.isfinite(values)
@@ -80,14 +83,11 @@ class WholeHU:
             raise scan_error(self.path, "whole numbers (HU)", f"a voxel of {first!r}", f"{way_out} before labelling it")
 
 
-def _rescaled(stored: AnyArray, slope: float, intercept: float) -> AnyArray:
-    """Return stored * slope + intercept, in integers where that is exact."""
-    if (slope, intercept) == (1.0, 0.0):
-        return stored
-    is_small = stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and abs(intercept) < _HIGHEST
-    if slope == 1.0 and is_small and intercept == round(intercept):
-        return np.add(stored, int(intercept), dtype=np.int32)
-    return stored * np.float64(slope) + np.float64(intercept)
+def _fits(stored: AnyArray, slope: float, intercept: float) -> bool:
+    """Say whether integers only need a whole number added, and all results are in the range of int16."""
+    if stored.dtype.kind not in "iu" or slope != 1.0 or abs(intercept) > _HIGHEST or intercept != int(intercept):
+        return False
+    return int(stored.min()) + intercept >= _LOWEST and int(stored.max()) + intercept <= _HIGHEST
 
 
 def read_voxels(
