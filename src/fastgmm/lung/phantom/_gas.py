@@ -64,4 +64,5 @@ def _paint_stomach_gas(hu: Float32Array, gas: Gas, roof: Solid, anatomy: Anatomy
     blend(hu, coverage(stomach) * below_wall, GAS_HU)
     over_gas = (depth_of(roof, part) > 0) & (above_level > -np.float32(part.spacing_mm[1] + part.blur_mm[1]))
     hu[over_gas & ~below_wall & (steps <= 0)] = _WALL_HU
-    return (stomach > 0) & below_wall
+    inside: BoolArray = (stomach > 0) & below_wall
+    return inside
