@@ -2,15 +2,15 @@
 
 Measured on covid_p002_ct.nrrd (43 MB to 70 MB of int16) on two cores of an AMD EPYC, medians of five, one process each:
 
-=======================  ======  =========================
-inflated by              time    memory beyond the volume
-=======================  ======  =========================
-ISA-L (isal 1.9)         0.11 s  0.2 MB: in pieces
-libdeflate (deflate 0.9) 0.15 s  43 MB: needs the whole file
-zlib-ng 1.1              0.13 s  0.5 MB
-zlib                     0.28 s
-SimpleITK 2.5            0.22 s  70 MB: second copy to NumPy
-=======================  ======  =========================
+=========================  ======  ===================================
+inflated by                time    memory beyond the volume
+=========================  ======  ===================================
+ISA-L (isal 1.9)           0.11 s  1 MB: read and inflated in pieces
+zlib-ng (zlib_ng 1.1)      0.13 s  1 MB
+libdeflate (deflate 0.9)   0.15 s  43 MB: needs the whole file
+SimpleITK 2.5              0.22 s  70 MB: copied to NumPy
+zlib                       0.29 s  109 MB: the whole file, and a copy
+=========================  ======  ===================================
 
 Compressing its labels (35 MB): ISA-L level 0 takes 11 ms (1.8 MB), level 1 12 ms (1.4 MB), level 3 45 ms; libdeflate's
 level 1 takes 83 ms (1.3 MB). So one package does both, and level 1 needs no second thread.
