@@ -13,12 +13,11 @@ using Bits = unsigned long long;
 FG_HD int count_ones(Bits word) {
 #if defined(__CUDA_ARCH__)
   return __popcll(word);
-#elif defined(_MSC_VER)
-  word -= word >> 1 & 0x5555555555555555u;
-  word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
-  return static_cast<int>(((word + (word >> 4)) & 0x0F0F0F0F0F0F0F0Fu) * 0x0101010101010101u >> 56);
 #else
-  return __builtin_popcountll(word);
+  word = word - (word >> 1 & 0x5555555555555555u);
+  word = (word & 0x3333333333333333u) + (word >> 2 & 0x3333333333333333u);
+  word = (word + (word >> 4)) & 0x0F0F0F0F0F0F0F0Fu;
+  return static_cast<int>(word * 0x0101010101010101u >> 56);
 #endif
 }
 
