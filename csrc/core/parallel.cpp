@@ -21,7 +21,7 @@ struct Job {
   std::atomic<std::int64_t> next_task{0};
   std::atomic<int> next_worker{1};  // the caller is worker 0
   int running = 0;                  // workers inside the job; guarded by the pool's mutex
-  std::exception_ptr error;         // likewise
+  std::exception_ptr error{};       // likewise
 };
 
 class Pool {
