@@ -34,6 +34,19 @@ FG_HD int lowest_one(Bits word) {
 #endif
 }
 
+// Index of the highest bit that is set; the word must not be 0.
+FG_HD int highest_one(Bits word) {
+#if defined(__CUDA_ARCH__)
+  return 63 - __clzll(static_cast<long long>(word));
+#elif defined(_MSC_VER)
+  unsigned long index;
+  _BitScanReverse64(&index, word);
+  return static_cast<int>(index);
+#else
+  return 63 - __builtin_clzll(word);
+#endif
+}
+
 // The lowest n bits set, n in 0..64.
 FG_HD Bits low_ones(int n) {
   return n >= 64 ? ~Bits{0} : (Bits{1} << n) - 1;

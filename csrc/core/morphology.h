@@ -1,0 +1,19 @@
+// Opening and closing of masks. Outside the volume counts as unset; `out` must not be the mask itself.
+#pragma once
+#include <cstdint>
+
+#include "core/views.h"
+#include "shared/ball.h"
+
+namespace fg {
+
+// Erodes, then dilates, `iterations` times with the cross of a voxel and its 6 neighbours.
+void open_cross(MaskView mask, std::int64_t iterations, MaskOut out, int n_threads);
+
+// Erodes, then dilates.
+void open_ball(MaskView mask, const Ball& ball, MaskOut out, int n_threads);
+
+// Dilates, beyond the border of the volume too, then erodes.
+void close_ball(MaskView mask, const Ball& ball, MaskOut out, int n_threads);
+
+}  // namespace fg
