@@ -105,7 +105,7 @@ def test_threshold_joins_both_lungs_and_the_airways_but_no_gas(quiet):
 
 def test_airways_run_from_the_top_slice_to_a_fork(quiet):
     airways = quiet.truth.airways
-    pieces, n = ndimage.label(airways)
+    _, n = ndimage.label(airways)
     assert n == 1
     assert airways[-1].any()
     in_slice = [ndimage.label(plane)[1] for plane in airways]
@@ -131,7 +131,7 @@ def test_one_voxel_of_diaphragm_stands_between_lung_and_stomach_gas(quiet):
 def test_the_peripheral_consolidation_is_35_mm_wide_and_touches_the_chest_wall():
     thorax = thorax_phantom((300, 256, 256), (1.0, 1.4, 1.4), seed=3, noise_hu=0)
     dense = (thorax.truth.tissue == 4) & (thorax.volume > -100)
-    pieces, n = ndimage.label(dense)
+    pieces, _ = ndimage.label(dense)
     sizes = np.bincount(pieces.ravel())[1:]
     mass = pieces == 1 + sizes.argmax()
     (box,) = ndimage.find_objects(mass.astype(np.uint8))
