@@ -14,3 +14,26 @@ from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
 from fastgmm.backends._cpp.histogram import apply_table, histogram, threshold_below
 from fastgmm.backends._cpp.median import median_filter
 from fastgmm.backends._cpp.morphology import binary_closing_ball, binary_opening, binary_opening_ball
+
+simd_level = _core.simd_level
+
+__all__ = [
+    "apply_table",
+    "binary_closing_ball",
+    "binary_opening",
+    "binary_opening_ball",
+    "component_table",
+    "em_assign",
+    "em_histogram",
+    "em_moments",
+    "em_step",
+    "filter_components",
+    "geodesic_flood",
+    "grow_region",
+    "histogram",
+    "label_components",
+    "median_filter",
+    "separate_components",
+    "simd_level",
+    "threshold_below",
+]
