@@ -49,6 +49,8 @@ void bind_morphology(py::module_& m) {
         py::arg("words").noconvert(), py::arg("out_words").noconvert(), py::kw_only(), py::arg("nx"),
         py::arg("iterations"), py::arg("n_jobs"));
   bind_ball(m, "binary_opening_ball", &with_ball<open_ball>, "Erode, then dilate, with a ball.");
+  bind_ball(m, "binary_erosion_ball", &with_ball<erode_ball>, "The voxels whose ball lies within the mask.");
+  bind_ball(m, "binary_dilation_ball", &with_ball<dilate_ball>, "The voxels in the ball of a set voxel.");
   bind_ball(m, "binary_closing_ball", &with_ball<close_ball>,
             "Dilate, then erode, with a ball; safe border.");
 }

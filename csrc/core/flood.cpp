@@ -21,11 +21,13 @@ namespace {
 
 using Word = std::uint64_t;
 
-// Rows of bits for one flood: the front of this step and of the next. All words are 0 outside the listed
-// rows.
+// The front of one flood in this step and in the next, and the rows it may move in. All words are 0 but in
+// those rows.
 struct Front {
   Word* now;
   Word* next;
+  std::int64_t* listed_at;  // by row: the step in which it was last put into next_rows
+  std::vector<std::int64_t> rows, next_rows;
 };
 
 class Flood {
@@ -36,70 +38,69 @@ class Flood {
         n_words_(mask.words_per_row()),
         n_rows_(mask.shape.nz * ny_),
         scratch_(Scratch::cost<Word>(n_rows_ * n_words_) * (1 + 2 * out.size()) +
-                 Scratch::cost<std::int64_t>(n_rows_)),
-        free_(scratch_.take<Word>(n_rows_ * n_words_)),
-        listed_at_(scratch_.take<std::int64_t>(n_rows_)) {
+                 Scratch::cost<std::int64_t>(n_rows_) * out.size()),
+        free_(scratch_.take<Word>(n_rows_ * n_words_)) {
     for (std::size_t i = 0; i < out.size(); ++i) {
-      fronts_.push_back({scratch_.take<Word>(n_rows_ * n_words_), scratch_.take<Word>(n_rows_ * n_words_)});
+      fronts_.push_back({scratch_.take<Word>(n_rows_ * n_words_),
+                         scratch_.take<Word>(n_rows_ * n_words_),
+                         scratch_.take<std::int64_t>(n_rows_),
+                         {},
+                         {}});
       std::fill_n(fronts_[i].now, n_rows_ * n_words_, Word{0});
+      std::fill_n(fronts_[i].listed_at, n_rows_, std::int64_t{-1});
     }
-    std::fill(listed_at_, listed_at_ + n_rows_, -1);
     for (std::int64_t row = 0; row < n_rows_; ++row) {
       std::copy_n(mask.row(row / ny_, row % ny_), n_words_, free_ + row * n_words_);
     }
   }
 
+  // Takes the seeds, and puts those with a free voxel beside them into the first front.
   void start(const std::vector<MaskView>& seeds) {
     for (std::int64_t row = 0; row < n_rows_; ++row) {
-      Word any = 0;
       for (std::size_t i = 0; i < seeds.size(); ++i) {
         const Word* seed = seeds[i].row(row / ny_, row % ny_);
-        any |= take(i, row, [&](std::int64_t w) { return seed[w]; }, true);
+        Word* free = free_ + row * n_words_;
+        Word* next = fronts_[i].next + row * n_words_;
+        Word* out = out_[i].row(row / ny_, row % ny_);
+        Word any = 0;
+        for (std::int64_t w = 0; w < n_words_; ++w) {
+          out[w] = next[w] = seed[w] & free[w];
+          free[w] &= ~seed[w];
+          any |= next[w];
+        }
+        if (any) list_around(fronts_[i], row);
       }
-      if (any) list_around(row);
     }
   }
 
   // Moves all fronts by one voxel; false when none moved.
   bool step() {
-    for (Front& front : fronts_) std::swap(front.now, front.next);
     ++step_;
-    rows_.swap(next_rows_);
-    next_rows_.clear();
-    std::sort(rows_.begin(), rows_.end());
-    for (std::int64_t row : rows_) {
-      Word any = 0;
-      for (std::size_t i = 0; i < fronts_.size(); ++i) any |= move(i, row);
-      if (any) list_around(row);
+    bool moved = false;
+    for (Front& front : fronts_) {
+      std::swap(front.now, front.next);
+      front.rows.swap(front.next_rows);
+      front.next_rows.clear();
     }
-    // A front stands only in rows of this step's list; make it blank for the step after the next.
-    for (std::int64_t row : rows_) {
-      for (Front& front : fronts_) std::fill_n(front.now + row * n_words_, n_words_, Word{0});
+    for (std::size_t i = 0; i < fronts_.size(); ++i) {
+      Front& front = fronts_[i];
+      for (std::int64_t row : front.rows) {
+        if (move(front, out_[i].row(row / ny_, row % ny_), row)) list_around(front, row);
+      }
+      // The front stands in rows of this list only; make it blank for the step after the next.
+      for (std::int64_t row : front.rows) std::fill_n(front.now + row * n_words_, n_words_, Word{0});
+      moved |= !front.next_rows.empty();
     }
-    return !next_rows_.empty();
+    return moved;
   }
 
  private:
-  // Gives the free voxels of `reached` in the row to flood i and its next front; returns them all or-ed
-  // together.
-  template <class Reached>
-  Word take(std::size_t i, std::int64_t row, Reached reached, bool first) {
+  // Takes the free voxels of the row that the front reaches, and says whether there are any.
+  bool move(Front& front, Word* out, std::int64_t row) {
     Word* free = free_ + row * n_words_;
-    Word* next = fronts_[i].next + row * n_words_;
-    Word* out = out_[i].row(row / ny_, row % ny_);
-    Word any = 0;
-    for (std::int64_t w = 0; w < n_words_; ++w) {
-      const Word taken = reached(w) & free[w];
-      free[w] &= ~taken;
-      next[w] = taken;
-      out[w] = first ? taken : out[w] | taken;
-      any |= taken;
-    }
-    return any;
-  }
-
-  Word move(std::size_t i, std::int64_t row) {
-    const Word* here = fronts_[i].now + row * n_words_;
+    Word* next = front.next + row * n_words_;
+    if (std::all_of(free, free + n_words_, [](Word word) { return word == 0; })) return false;
+    const Word* here = front.now + row * n_words_;
     const std::int64_t y = row % ny_;
     // Missing neighbours are read as the row itself, which takes nothing more: its voxels are not free any
     // longer.
@@ -107,38 +108,40 @@ class Flood {
     const Word* south = y + 1 < ny_ ? here + n_words_ : here;
     const Word* below = row >= ny_ ? here - ny_ * n_words_ : here;
     const Word* above = row + ny_ < n_rows_ ? here + ny_ * n_words_ : here;
-    return take(
-        i, row,
-        [&](std::int64_t w) {
-          const Word west = here[w] << 1 | (w > 0 ? here[w - 1] >> 63 : 0);
-          const Word east = here[w] >> 1 | (w + 1 < n_words_ ? here[w + 1] << 63 : 0);
-          return west | east | north[w] | south[w] | below[w] | above[w];
-        },
-        false);
+    Word any = 0;
+    for (std::int64_t w = 0; w < n_words_; ++w) {
+      if (!free[w]) continue;
+      const Word west = here[w] << 1 | (w > 0 ? here[w - 1] >> 63 : 0);
+      const Word east = here[w] >> 1 | (w + 1 < n_words_ ? here[w + 1] << 63 : 0);
+      const Word taken = (west | east | north[w] | south[w] | below[w] | above[w]) & free[w];
+      free[w] &= ~taken;
+      out[w] |= taken;
+      next[w] = taken;
+      any |= taken;
+    }
+    return any != 0;
   }
 
-  void list_around(std::int64_t row) {
+  void list_around(Front& front, std::int64_t row) {
     const std::int64_t y = row % ny_;
-    list(row);
-    if (y > 0) list(row - 1);
-    if (y + 1 < ny_) list(row + 1);
-    if (row >= ny_) list(row - ny_);
-    if (row + ny_ < n_rows_) list(row + ny_);
+    list(front, row);
+    if (y > 0) list(front, row - 1);
+    if (y + 1 < ny_) list(front, row + 1);
+    if (row >= ny_) list(front, row - ny_);
+    if (row + ny_ < n_rows_) list(front, row + ny_);
   }
 
-  void list(std::int64_t row) {
-    if (listed_at_[row] == step_) return;
-    listed_at_[row] = step_;
-    next_rows_.push_back(row);
+  void list(Front& front, std::int64_t row) {
+    if (front.listed_at[row] == step_) return;
+    front.listed_at[row] = step_;
+    front.next_rows.push_back(row);
   }
 
   const std::vector<MaskOut>& out_;
   std::int64_t ny_, n_words_, n_rows_;
   Scratch scratch_;
   Word* free_;
-  std::int64_t* listed_at_;
   std::vector<Front> fronts_;
-  std::vector<std::int64_t> rows_, next_rows_;
   std::int64_t step_ = 0;
 };
 

@@ -29,7 +29,6 @@ def em_histogram(
     tol: float,
     max_iter: int,
     reg_covar: float,
-    variance_floor: float,
     lower_bound: float,
     n_jobs: int,
 ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, bool, int]: ...
@@ -93,6 +92,12 @@ def median_filter(labels: UInt8Array, size: Shape3, out: UInt8Array, *, n_jobs: 
 # bind_morphology.cpp
 def binary_opening(words: UInt64Array, out_words: UInt64Array, *, nx: int, iterations: int, n_jobs: int) -> None: ...
 def binary_opening_ball(
+    words: UInt64Array, out_words: UInt64Array, *, nx: int, radius: Shape3, n_jobs: int
+) -> None: ...
+def binary_erosion_ball(
+    words: UInt64Array, out_words: UInt64Array, *, nx: int, radius: Shape3, n_jobs: int
+) -> None: ...
+def binary_dilation_ball(
     words: UInt64Array, out_words: UInt64Array, *, nx: int, radius: Shape3, n_jobs: int
 ) -> None: ...
 def binary_closing_ball(

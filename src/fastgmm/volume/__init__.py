@@ -11,12 +11,20 @@ from fastgmm.volume._components import (
 from fastgmm.volume._flood import fill_holes, geodesic_flood, grow_region
 from fastgmm.volume._histogram import apply_table, histogram, threshold_below
 from fastgmm.volume._median import median_filter
-from fastgmm.volume._morphology import binary_closing_ball, binary_opening, binary_opening_ball
+from fastgmm.volume._morphology import (
+    binary_closing_ball,
+    binary_dilation_ball,
+    binary_erosion_ball,
+    binary_opening,
+    binary_opening_ball,
+)
 
 __all__ = [
     "PackedMask",
     "apply_table",
     "binary_closing_ball",
+    "binary_dilation_ball",
+    "binary_erosion_ball",
     "binary_opening",
     "binary_opening_ball",
     "component_table",

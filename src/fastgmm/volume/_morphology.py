@@ -187,3 +187,115 @@ def binary_closing_ball(
     radius = check_triple(radius, "radius", low=0, high=_MAX_RADIUS)
     check_mask_out(out, mask, packed.shape, mask)
     return deliver(kernels.binary_closing_ball(packed, radius, resolve_n_jobs(n_jobs)), mask, out)
+
+
+def binary_erosion_ball(
+    mask: MaskT,
+    radius: int | Shape3,
+    *,
+    out: MaskT | None = None,
+    backend: str = "auto",
+    n_jobs: int | None = None,
+) -> MaskT:
+    """Keep the voxels whose ball lies within the mask.
+
+    Parameters
+    ----------
+    mask : ndarray of bool or PackedMask of shape (nz, ny, nx)
+        Not modified.
+    radius : int or tuple of 3 ints, 0 to 512
+        In voxels, along (z, y, x); the ball has the offsets d with sum of (d / (r + 1/2))^2 <= 1, and 0 leaves an
+        axis alone.
+    out : same kind and shape as the mask, optional
+        Written and returned instead of a new mask.
+    backend : {"auto", "cpp", "reference"}
+        Implementation to use. The result is the same.
+    n_jobs : int, optional
+        Threads; -1 for all processors. The result is the same.
+
+    Returns
+    -------
+    mask of the same kind and shape
+        Outside the volume counts as unset.
+
+    Raises
+    ------
+    TypeError
+        If the mask is not a mask, or `radius` not made of ints.
+    ValueError
+        If `radius` is out of range, or `out` cannot be written to.
+
+    Notes
+    -----
+    Equal to ``scipy.ndimage.binary_erosion`` with the ball as structure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgmm.volume import binary_erosion_ball
+    >>> mask = np.zeros((1, 1, 9), bool)
+    >>> mask[0, 0, [1, 4, 5, 6]] = True
+    >>> np.flatnonzero(binary_erosion_ball(mask, (0, 0, 1)))
+    array([5])
+    """
+    kernels = get_backend(backend, mask)
+    packed = check_mask(mask)
+    radius = check_triple(radius, "radius", low=0, high=_MAX_RADIUS)
+    check_mask_out(out, mask, packed.shape, mask)
+    return deliver(kernels.binary_erosion_ball(packed, radius, resolve_n_jobs(n_jobs)), mask, out)
+
+
+def binary_dilation_ball(
+    mask: MaskT,
+    radius: int | Shape3,
+    *,
+    out: MaskT | None = None,
+    backend: str = "auto",
+    n_jobs: int | None = None,
+) -> MaskT:
+    """Set the voxels in the ball of a voxel of the mask.
+
+    Parameters
+    ----------
+    mask : ndarray of bool or PackedMask of shape (nz, ny, nx)
+        Not modified.
+    radius : int or tuple of 3 ints, 0 to 512
+        In voxels, along (z, y, x); the ball has the offsets d with sum of (d / (r + 1/2))^2 <= 1, and 0 leaves an
+        axis alone.
+    out : same kind and shape as the mask, optional
+        Written and returned instead of a new mask.
+    backend : {"auto", "cpp", "reference"}
+        Implementation to use. The result is the same.
+    n_jobs : int, optional
+        Threads; -1 for all processors. The result is the same.
+
+    Returns
+    -------
+    mask of the same kind and shape
+        Outside the volume counts as unset.
+
+    Raises
+    ------
+    TypeError
+        If the mask is not a mask, or `radius` not made of ints.
+    ValueError
+        If `radius` is out of range, or `out` cannot be written to.
+
+    Notes
+    -----
+    Equal to ``scipy.ndimage.binary_dilation`` with the ball as structure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastgmm.volume import binary_dilation_ball
+    >>> mask = np.zeros((1, 1, 9), bool)
+    >>> mask[0, 0, [1, 4, 5, 6]] = True
+    >>> np.flatnonzero(binary_dilation_ball(mask, (0, 0, 1)))
+    array([0, 1, 2, 3, 4, 5, 6, 7])
+    """
+    kernels = get_backend(backend, mask)
+    packed = check_mask(mask)
+    radius = check_triple(radius, "radius", low=0, high=_MAX_RADIUS)
+    check_mask_out(out, mask, packed.shape, mask)
+    return deliver(kernels.binary_dilation_ball(packed, radius, resolve_n_jobs(n_jobs)), mask, out)

@@ -13,13 +13,21 @@ from fastgmm.backends._cpp.em import em_assign, em_histogram, em_moments, em_ste
 from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
 from fastgmm.backends._cpp.histogram import apply_table, histogram, threshold_below
 from fastgmm.backends._cpp.median import median_filter
-from fastgmm.backends._cpp.morphology import binary_closing_ball, binary_opening, binary_opening_ball
+from fastgmm.backends._cpp.morphology import (
+    binary_closing_ball,
+    binary_dilation_ball,
+    binary_erosion_ball,
+    binary_opening,
+    binary_opening_ball,
+)
 
 simd_level = _core.simd_level
 
 __all__ = [
     "apply_table",
     "binary_closing_ball",
+    "binary_dilation_ball",
+    "binary_erosion_ball",
     "binary_opening",
     "binary_opening_ball",
     "component_table",

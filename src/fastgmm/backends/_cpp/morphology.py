@@ -26,3 +26,17 @@ def binary_closing_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> Packed
     out = PackedMask.empty(mask.shape)
     _core.binary_closing_ball(mask.words, out.words, nx=mask.shape[2], radius=radius, n_jobs=n_jobs)
     return out
+
+
+def binary_erosion_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> PackedMask:
+    """Erode within the mask's box."""
+    out = PackedMask.empty(mask.shape)
+    _core.binary_erosion_ball(mask.words, out.words, nx=mask.shape[2], radius=radius, n_jobs=n_jobs)
+    return out
+
+
+def binary_dilation_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> PackedMask:
+    """Dilate into the mask's box grown by the ball."""
+    out = PackedMask.empty(mask.shape)
+    _core.binary_dilation_ball(mask.words, out.words, nx=mask.shape[2], radius=radius, n_jobs=n_jobs)
+    return out

@@ -10,11 +10,19 @@ from fastgmm.backends._reference.em import em_assign, em_histogram, em_moments, 
 from fastgmm.backends._reference.flood import geodesic_flood, grow_region
 from fastgmm.backends._reference.histogram import apply_table, histogram, threshold_below
 from fastgmm.backends._reference.median import median_filter
-from fastgmm.backends._reference.morphology import binary_closing_ball, binary_opening, binary_opening_ball
+from fastgmm.backends._reference.morphology import (
+    binary_closing_ball,
+    binary_dilation_ball,
+    binary_erosion_ball,
+    binary_opening,
+    binary_opening_ball,
+)
 
 __all__ = [
     "apply_table",
     "binary_closing_ball",
+    "binary_dilation_ball",
+    "binary_erosion_ball",
     "binary_opening",
     "binary_opening_ball",
     "component_table",

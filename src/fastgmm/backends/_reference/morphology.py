@@ -37,6 +37,16 @@ def binary_closing_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> Packed
     return PackedMask.from_array(closed[inner])
 
 
+def binary_erosion_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> PackedMask:
+    """Dilate the complement, which is set outside."""
+    return PackedMask.from_array(~_dilate_ball(~mask.to_array(), radius, outside=True))
+
+
+def binary_dilation_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> PackedMask:
+    """Dilate."""
+    return PackedMask.from_array(_dilate_ball(mask.to_array(), radius, outside=False))
+
+
 def _dilate_offsets(voxels: BoolArray, offsets: Iterable[Shape3], *, outside: bool) -> BoolArray:
     """Return the union of the copies shifted by each offset; voxels beyond the volume count as `outside`."""
     offsets = list(offsets)
