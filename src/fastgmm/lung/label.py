@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, BoolArray, UInt8Array
-from fastgmm.lung.settings import LungSettings
+from fastgmm.lung.settings import LungSettings, check_spacing
 from fastgmm.lung.tissue import TissueModel
 from fastgmm.volume import apply_table, median_filter
 
@@ -43,6 +45,7 @@ def smooth_labels(
     labels: UInt8Array,
     settings: LungSettings,
     *,
+    spacing_mm: tuple[float, float, float] | None = None,
     out: UInt8Array | None = None,
     backend: str = "auto",
     n_jobs: int | None = None,
@@ -54,9 +57,18 @@ def smooth_labels(
     labels : ndarray of shape (nz, ny, nx), dtype uint8
         Tissue labels. Not modified.
     settings : LungSettings
-        Gives the size of the box. The published one is even and reaches one voxel further towards index 0, and the
-        background takes part in it as label 0.
+        Gives the size of the box. The published one is 4 voxels, which reach one further towards index 0, and lets
+        the map grow and shrink at the border of the lungs. The default one is odd and about 3 mm; the map is 0
+        exactly where the labels are: a voxel whose box is mostly background keeps its label.
+    spacing_mm : tuple of 3 floats
+        Distance of voxel centres along (z, y, x) in mm; the published preset does without.
     out : ndarray of the same shape, dtype uint8, optional
         Written and returned; not `labels` itself.
     """
-    return median_filter(labels, settings.median_size(), out=out, backend=backend, n_jobs=n_jobs)
+    size = settings.median_size(check_spacing(spacing_mm) if settings.median_size_voxels is None else (1.0, 1.0, 1.0))
+    smoothed = median_filter(labels, size, out=out, backend=backend, n_jobs=n_jobs)
+    if settings.median_size_voxels is None:
+        for plane, own in zip(smoothed, labels, strict=True):
+            np.copyto(plane, own, where=plane == 0)
+            plane *= own != 0
+    return smoothed

@@ -45,6 +45,17 @@ MEASURE_COLUMNS = (
     "warnings",
     "reasons",
 )
+# What is also measured of the right and of the left lung where they are told apart, with "right_" or "left_" in front.
+LUNG_COLUMNS = (
+    "lung_volume_ml",
+    "aerated_volume_ml",
+    *(f"{c.key}_percent" for c in CLASSES),
+    "lung_involvement_percent",
+    "mean_density_hu_aerated",
+    "perc15_hu_aerated",
+    "laa950_percent_aerated",
+)
+SIDE_COLUMNS = tuple(f"{side}_{column}" for side in ("right", "left") for column in LUNG_COLUMNS)
 
 
 def measure(
@@ -58,6 +69,8 @@ def measure(
     slice_thickness_mm: float | None = None,
     li_formula: LIFormula = "default",
     warnings: Sequence[str] = (),
+    right: PackedMask | BoolArray | None = None,
+    left: PackedMask | BoolArray | None = None,
     backend: str = "auto",
     n_jobs: int | None = None,
 ) -> dict[str, Value]:
@@ -84,12 +97,14 @@ def measure(
         of lung tissue proper; "sum" is ggo + consolidation. The paper does not print its formula.
     warnings : sequence of str
         Passed on, joined by "; ".
+    right, left : PackedMask or bool ndarray of the same shape, optional
+        The right and the left lung, where they are told apart.
 
     Returns
     -------
     dict
-        Keys `MEASURE_COLUMNS` in this order. None where a value cannot be measured; `reasons` then says why, as
-        "column:code" joined by "; ".
+        Keys `MEASURE_COLUMNS` in this order, then `SIDE_COLUMNS` if `right` and `left` are given. None where a value
+        cannot be measured; `reasons` then says why, as "column:code" joined by "; ".
 
     Notes
     -----
@@ -97,34 +112,57 @@ def measure(
     share strictly below -950 HU; Perc15 the smallest HU whose cumulative share reaches 15 %.
     """
     volume = check_volume(volume)
-    mask = check_mask(mask, shape=volume.shape)
     step_mm = check_spacing(spacing_mm)
     if li_formula not in LI_FORMULAS:
         raise ValueError(f"li_formula must be one of {', '.join(LI_FORMULAS)}, got {li_formula!r}")
-    hu = _Density(_plain(histogram(volume, mask, backend=backend, n_jobs=n_jobs)))
-    n_voxels = _count_labels(labels, mask, backend, n_jobs)
-    row = _Row()
-    row.add("case", case)
-    row.add("lung_volume_ml", hu.n * math.prod(step_mm) / 1000)
-    row.add("aerated_volume_ml", hu.n_aerated * math.prod(step_mm) / 1000)
-    _add_tissue(row, n_voxels, math.prod(step_mm) / 1000, li_formula)
-    row.add("mean_density_hu_mask", hu.mean(), "empty_mask")
-    row.add("mean_density_hu_aerated", hu.mean_aerated(), "no_aerated_voxel")
-    row.add("perc15_hu_aerated", hu.percentile_aerated(), "no_aerated_voxel")
-    row.add("laa950_percent_aerated", hu.low_attenuation_percent(), "no_aerated_voxel")
+    voxel_ml = math.prod(step_mm) / 1000
+    whole = _measure_part(volume, mask, labels, voxel_ml, li_formula, backend, n_jobs)
     distance = step_mm[0] if volume.shape[0] > 1 else None
+    row = _Row({"case": case})
+    for column in MEASURE_COLUMNS[1:-4]:
+        row.add(column, *whole[column])
     row.add("slice_thickness_mm", distance if slice_thickness_mm is None else float(slice_thickness_mm), "one_slice")
     row.add("kernel", kernel or None, "not_in_file")
     row.add("warnings", "; ".join(warnings))
-    row.add("reasons", "; ".join(row.reasons))
+    row.values["reasons"] = ""
+    for side, part in (("right", right), ("left", left)):
+        if part is not None:
+            values = _measure_part(volume, part, labels, voxel_ml, li_formula, backend, n_jobs)
+            for column in LUNG_COLUMNS:
+                row.add(f"{side}_{column}", *values[column])
+    row.values["reasons"] = "; ".join(row.reasons)
     return row.values
+
+
+def _measure_part(
+    volume: AnyArray,
+    mask: PackedMask | BoolArray,
+    labels: UInt8Array,
+    voxel_ml: float,
+    li_formula: str,
+    backend: str,
+    n_jobs: int | None,
+) -> dict[str, tuple[Value, str]]:
+    """Return the values of the lungs or of one of them, each with the reason if it is None."""
+    packed = check_mask(mask, shape=volume.shape)
+    hu = _Density(_plain(histogram(volume, packed, backend=backend, n_jobs=n_jobs)))
+    n_voxels = _count_labels(labels, packed, backend, n_jobs)
+    return {
+        "lung_volume_ml": (hu.n * voxel_ml, ""),
+        "aerated_volume_ml": (hu.n_aerated * voxel_ml, ""),
+        **_tissue(n_voxels, voxel_ml, li_formula),
+        "mean_density_hu_mask": (hu.mean(), "empty_mask"),
+        "mean_density_hu_aerated": (hu.mean_aerated(), "no_aerated_voxel"),
+        "perc15_hu_aerated": (hu.percentile_aerated(), "no_aerated_voxel"),
+        "laa950_percent_aerated": (hu.low_attenuation_percent(), "no_aerated_voxel"),
+    }
 
 
 class _Row:
     """The values so far, and why some are None."""
 
-    def __init__(self) -> None:
-        self.values: dict[str, Value] = {}
+    def __init__(self, values: dict[str, Value]) -> None:
+        self.values = values
         self.reasons: list[str] = []
 
     def add(self, column: str, value: Value, reason_if_none: str = "") -> None:
@@ -179,17 +217,19 @@ def _count_labels(labels: UInt8Array, mask: PackedMask, backend: str, n_jobs: in
     return [n_voxels.get(c.label, 0) for c in CLASSES]
 
 
-def _add_tissue(row: _Row, n_voxels: list[int], voxel_ml: float, li_formula: str) -> None:
+def _tissue(n_voxels: list[int], voxel_ml: float, li_formula: str) -> dict[str, tuple[Value, str]]:
     total = sum(n_voxels)
+    values: dict[str, tuple[Value, str]] = {}
     for tissue, n in zip(CLASSES, n_voxels, strict=True):
-        row.add(f"{tissue.key}_voxels", n)
-        row.add(f"{tissue.key}_ml", n * voxel_ml)
-        row.add(f"{tissue.key}_percent", 100 * n / total if total else None, "empty_mask")
+        values[f"{tissue.key}_voxels"] = n, ""
+        values[f"{tissue.key}_ml"] = n * voxel_ml, ""
+        values[f"{tissue.key}_percent"] = 100 * n / total if total else None, "empty_mask"
     _, _, ggo, consolidation, other = n_voxels
     whole = total if li_formula == "sum" else total - other
     involvement = 100 * (ggo + consolidation) / whole if whole else None
-    row.add("lung_involvement_percent", involvement, "only_other_tissue" if total else "empty_mask")
-    row.add("li_formula", LI_FORMULAS[li_formula])
+    values["lung_involvement_percent"] = involvement, "only_other_tissue" if total else "empty_mask"
+    values["li_formula"] = LI_FORMULAS[li_formula], ""
+    return values
 
 
 def _plain(counted: Histogram | PhasedHistogram) -> Histogram:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from fastgmm._types import Shape3
@@ -63,21 +63,148 @@ class PublishedMaskSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DefaultMaskSettings:
+    """The lung mask of the default preset: sizes in mm and ml, true to the spacing.
+
+    Where no source is named, the number was chosen on the ten real scans described in docs/method.md.
+
+    Attributes
+    ----------
+    padding_below_hu : int
+        Lower values joined to the in-plane border are padding: the scanner's scale ends there.
+    opening_mm : float
+        Ball of the opening that cuts thin bridges of air.
+    min_component_ml : float
+        Smaller pieces of air are not lung.
+    min_slab_ml_per_mm : float
+        A piece at the first or last slice needs only so many ml per mm of its extent in z.
+    max_contact : float
+        Area on the in-plane border in cm^2 over volume in ml to the power 2/3; air outside the body has more. Measured:
+        lungs cut by the field of view up to 0.94, outside air 1.2 and more.
+    body_slices : int
+        The body is looked at in so many slices, spread evenly.
+    min_enclosed_share : float
+        Share of a piece of air that has the body in front of it and behind it; the air in a table or under the arms has
+        less. A lung cut by the field of view keeps most.
+    airway_below_hu : int
+        The trachea in a slice is a spot darker than this.
+    airway_area_mm2 : tuple of 2 floats
+        Its area. A trachea is 10-27 mm wide (Breatnach et al., AJR 142:903, 1984); narrowed and partly filled ones and
+        the carina widen the range.
+    airway_min_fill, airway_max_aspect : float
+        Its area over that of its box, and the ratio of the sides of its box.
+    airway_midline_share : float
+        How far from the middle of the lungs it may lie, as a share of their width.
+    airway_lung_area : float
+        Slices with this share of the largest area of air make up the height of the lungs.
+    airway_upper_share, airway_above_mm : float
+        The trachea is looked for in this upper share of their height and so far above.
+    airway_step_mm, airway_chain_mm : float
+        How far a spot may lie from that in the slice below, and the least length of a chain of spots.
+    airway_thresholds_hu : tuple of 3 ints
+        First, end and step of the thresholds at which the airway is grown.
+    airway_leak_ml : float
+        A larger airway has leaked into the lungs: trachea and bronchi to the segments have 40-80 ml.
+    airway_least_radius_mm : float
+        Thinner bronchi belong to the lungs: an opening takes them off the airway.
+    airway_wall_mm : float
+        The airway is widened by its wall.
+    core_depths_mm : tuple of floats
+        Depths of erosion at which cores are looked for.
+    min_core_ml : float
+        Smaller cores, and in the end pieces of lung, are left out.
+    min_core_share : float
+        A depth that leaves less of the air than this is too deep to tell right from left.
+    gas_median_below_hu, gas_share_below_hu, gas_share : int, int, float
+        Gas of stomach and bowel, bullae and pneumothorax: the median is below the first, and more than this share of
+        the voxels below the second number.
+    gas_max_lung_below : float
+        Such gas is lung if lung lies below this share of it or more.
+    gas_margin_mm : float
+        Gas that is no lung is widened by this, for the half-filled voxels around it.
+    min_second_lung : float
+        The smaller lung's cores have this share of the larger's or more.
+    min_lateral_share : float
+        The middles of the two largest cores lie apart by this share of the width of all.
+    max_crossing_share : float
+        A core that reaches across the middle of the body by this share on both sides still holds both lungs.
+    split_gap_mm : float
+        Lungs that no depth separates are split between what lies farther than this from the middle of the body.
+    half_filled_hu : int
+        Air of this HU or more at the surface of the lungs is filled by them to less than half, midway between lung at
+        -850 and tissue at 50 HU; it does not count as lung.
+    rim_mm : float
+        So deep the surface of the lungs is looked at: the reach of half-filled voxels and of the scanner's blur.
+    aerated_below_hu : int
+        Only what is that near to darker lung than this is taken for half filled.
+    closing_mm : float
+        Ball that closes each lung over vessels and dense disease at the pleura.
+    max_obliquity_degrees, left_right_ratio, total_litres, max_dense_share : float or tuple of 2 floats
+        Beyond these a scan is flagged.
+    """
+
+    padding_below_hu: int = -1024
+    opening_mm: float = 2.0
+    min_component_ml: float = 150.0
+    min_slab_ml_per_mm: float = 5.0
+    max_contact: float = 1.0
+    body_slices: int = 16
+    min_enclosed_share: float = 0.25
+    airway_below_hu: int = -500
+    airway_area_mm2: tuple[float, float] = (60.0, 900.0)
+    airway_min_fill: float = 0.5
+    airway_max_aspect: float = 2.2
+    airway_midline_share: float = 0.18
+    airway_lung_area: float = 0.1
+    airway_upper_share: float = 0.4
+    airway_above_mm: float = 60.0
+    airway_step_mm: float = 8.0
+    airway_chain_mm: float = 20.0
+    airway_thresholds_hu: tuple[int, int, int] = (-975, -499, 25)
+    airway_leak_ml: float = 80.0
+    airway_least_radius_mm: float = 3.0
+    airway_wall_mm: float = 2.0
+    core_depths_mm: tuple[float, ...] = (0.0, 3.0, 5.0, 7.0, 10.0, 13.0, 16.0)
+    min_core_ml: float = 5.0
+    min_core_share: float = 0.1
+    gas_median_below_hu: int = -950
+    gas_share_below_hu: int = -970
+    gas_share: float = 0.5
+    gas_max_lung_below: float = 0.2
+    gas_margin_mm: float = 2.0
+    min_second_lung: float = 0.2
+    min_lateral_share: float = 0.25
+    max_crossing_share: float = 0.15
+    split_gap_mm: float = 10.0
+    half_filled_hu: int = -400
+    rim_mm: float = 2.0
+    aerated_below_hu: int = -600
+    closing_mm: float = 20.0
+    max_obliquity_degrees: float = 20.0
+    left_right_ratio: tuple[float, float] = (0.5, 2.0)
+    total_litres: tuple[float, float] = (1.0, 10.0)
+    max_dense_share: float = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
 class LungSettings:
-    """What a run of the method uses; make one with `LungSettings.published()`.
+    """What a run of the method uses: the default preset, or `LungSettings.published()`.
 
     Attributes
     ----------
     preset : str
         Name of the preset the numbers belong to.
-    mask : PublishedMaskSettings
+    mask : DefaultMaskSettings or PublishedMaskSettings
         How the lungs are found.
     air_below_hu : int
         Voxels below are air.
     label_floor_hu : int
         Lower values count as this in fits and labels.
-    median_size_voxels : int
-        Edge of the box of the median filter (script median_filter.py).
+    median_size_voxels : int, optional
+        Edge of the box of the median filter (script median_filter.py: 4). None takes `median_mm` instead, and keeps the
+        map to the mask.
+    median_mm : float
+        Edge of the box in mm; per axis the nearest odd number of voxels, 1..7.
     subsample_every : int
         A fit takes every such voxel of the lungs laid one after another (script gmm_covid_fit.py).
     tol, max_iter, reg_covar : float, int, float
@@ -85,11 +212,12 @@ class LungSettings:
         defaults, which the script keeps. A smaller tol moves the classes away from tissue; see docs/method.md.
     """
 
-    preset: str
-    mask: PublishedMaskSettings
+    preset: str = "default"
+    mask: DefaultMaskSettings | PublishedMaskSettings = field(default_factory=DefaultMaskSettings)
     air_below_hu: int = AIR_BELOW_HU
     label_floor_hu: int = LABEL_FLOOR_HU
-    median_size_voxels: int = 4
+    median_size_voxels: int | None = None
+    median_mm: float = 3.0
     subsample_every: int = 4
     tol: float = 1e-3
     max_iter: int = 100
@@ -98,21 +226,36 @@ class LungSettings:
     @classmethod
     def published(cls) -> LungSettings:
         """Return the numbers of the published scripts."""
-        return cls(preset="published", mask=PublishedMaskSettings())
+        return cls(preset="published", mask=PublishedMaskSettings(), median_size_voxels=4)
 
     @classmethod
     def from_preset(cls, name: str) -> LungSettings:
         """Return the settings of a preset by its name, one of `PRESETS`."""
         if name not in PRESETS:
             raise ValueError(f"preset must be one of {', '.join(PRESETS)}, got {name!r}")
-        return cls.published()
+        return cls.published() if name == "published" else cls()
 
-    def median_size(self) -> Shape3:
+    def median_size(self, spacing_mm: tuple[float, float, float]) -> Shape3:
         """Return the box of the median filter in voxels along (z, y, x)."""
-        return (self.median_size_voxels,) * 3
+        if self.median_size_voxels is not None:
+            return (self.median_size_voxels,) * 3
+        z, y, x = (_nearest_odd(self.median_mm / step) for step in spacing_mm)
+        return z, y, x
+
+    def default_mask(self) -> DefaultMaskSettings:
+        """Return the numbers of the default preset's mask, or raise where the settings hold another's."""
+        if not isinstance(self.mask, DefaultMaskSettings):
+            raise TypeError(f"settings.mask must be DefaultMaskSettings for this step, got {type(self.mask).__name__}")
+        return self.mask
 
 
-PRESETS = ("published",)
+PRESETS = ("published", "default")
+_MAX_MEDIAN_VOXELS = 7
+
+
+def _nearest_odd(number: float) -> int:
+    """Return the odd number in 1..7 nearest to a number; of two, the larger."""
+    return min(max(2 * math.floor(number / 2) + 1, 1), _MAX_MEDIAN_VOXELS)
 
 
 def check_spacing(spacing_mm: Any) -> tuple[float, float, float]:

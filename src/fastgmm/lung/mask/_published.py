@@ -26,6 +26,7 @@ def published_mask(
 ) -> tuple[PackedMask, tuple[str, ...]]:
     """Return the mask and the warnings; arguments as for `segment_lungs`, checked."""
     numbers = settings.mask
+    assert isinstance(numbers, PublishedMaskSettings)
     air = threshold_below(volume, settings.air_below_hu, backend=backend, n_jobs=n_jobs)
     opened = binary_opening(air, numbers.opening_iterations, backend=backend, n_jobs=n_jobs)
     rules = _Rules(numbers)

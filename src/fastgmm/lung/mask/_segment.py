@@ -8,9 +8,10 @@ import numpy as np
 
 from fastgmm._checks import check_volume
 from fastgmm._packed_mask import PackedMask
-from fastgmm._types import AnyArray
+from fastgmm._types import AnyArray, UInt8Array
+from fastgmm.lung.mask._default import default_lungs
 from fastgmm.lung.mask._published import published_mask
-from fastgmm.lung.settings import LungSettings, check_spacing
+from fastgmm.lung.settings import LungSettings, PublishedMaskSettings, check_spacing
 
 
 @dataclass(frozen=True)
@@ -23,10 +24,28 @@ class LungSegmentation:
         Both lungs.
     warnings : tuple of str
         What a reader of the results should know; each starts with a code and a colon.
+    right, left, airway : PackedMask, optional
+        The right and the left lung, and trachea with main bronchi, which are no part of the mask. The published preset
+        does not tell them apart.
     """
 
     mask: PackedMask
     warnings: tuple[str, ...] = ()
+    right: PackedMask | None = None
+    left: PackedMask | None = None
+    airway: PackedMask | None = None
+
+    def write_labels(self, out: UInt8Array) -> UInt8Array:
+        """Write 1 right lung, 2 left lung, 3 airway into `out` and return it; 1 for both where they are not apart."""
+        parts = [self.mask] if self.right is None else [self.right, self.left, self.airway]
+        out[...] = 0
+        for label, part in enumerate(parts, start=1):
+            if part is not None:
+                for plane, words in zip(out, part.words, strict=True):
+                    plane += np.uint8(label) * np.unpackbits(
+                        words.view(np.uint8), axis=-1, count=out.shape[2], bitorder="little"
+                    )
+        return out
 
 
 def segment_lungs(
@@ -47,10 +66,10 @@ def segment_lungs(
     spacing_mm : tuple of 3 floats
         Distance of voxel centres along (z, y, x) in mm.
     settings : LungSettings, optional
-        `LungSettings.published()` if left out.
+        The default preset if left out.
     direction : ndarray of shape (3, 3), optional
-        Columns are the directions of the volume's axes (z, y, x) in (left, posterior, superior) coordinates. The
-        published preset does not look at it: it takes the axes as stored.
+        Columns are the directions of the volume's axes (z, y, x) in (left, posterior, superior) coordinates; left out,
+        they are superior, posterior and left. The published preset does not look at it: it takes the axes as stored.
     backend : str
         Backend of the kernels.
     n_jobs : int, optional
@@ -77,12 +96,14 @@ def segment_lungs(
     volume = check_volume(volume)
     spacing = check_spacing(spacing_mm)
     if settings is None:
-        settings = LungSettings.published()
+        settings = LungSettings()
     if volume.size == 0:
         raise ValueError(f"volume must have at least one voxel, got shape {volume.shape}")
-    check_direction(direction)
-    mask, warnings = published_mask(volume, spacing, settings, backend=backend, n_jobs=n_jobs)
-    return LungSegmentation(mask, warnings)
+    axes = check_direction(direction)
+    if isinstance(settings.mask, PublishedMaskSettings):
+        return LungSegmentation(*published_mask(volume, spacing, settings, backend=backend, n_jobs=n_jobs))
+    found = default_lungs(volume, spacing, settings, axes, {"backend": backend, "n_jobs": n_jobs})
+    return LungSegmentation(found.right | found.left, found.warnings, found.right, found.left, found.airway)
 
 
 def check_direction(direction: AnyArray | None) -> AnyArray:
