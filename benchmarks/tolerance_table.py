@@ -20,13 +20,6 @@ from fastgmm.lung import (
 from fastgmm.lung.tissue import CLASSES, describe_bands
 
 HEAD = ("tol", "means (HU)", "bands (HU)", "air / healthy / ggo / consolidation / other (%)", "LI (%)", "guard")
-    "tol",
-    "means (HU)",
-    "bands (HU)",
-    "air / healthy / ggo / consolidation / other (%)",
-    "involvement (%)",
-    "guard",
-)
 
 
 def row(name, model, scan, mask):
