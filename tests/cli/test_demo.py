@@ -8,7 +8,7 @@ import SimpleITK as sitk  # noqa: N813
 from fastgmm.cli import main
 from fastgmm.lung.phantom import thorax_phantom
 
-SMALL = ("--shape", "40", "96", "96")
+SMALL = ("--shape", "60", "96", "96")
 
 
 def names_in(folder):
@@ -22,13 +22,13 @@ def test_demo_keeps_scan_labels_and_picture_where_told(fastgmm, tmp_path):
     kinds = ("_labels.nrrd", "_lungs.nrrd", "_median.nrrd", "_overlay.png", ".nrrd")
     assert names_in(tmp_path / "demo") == sorted([*(f"{case}{kind}" for kind in kinds), "measures.csv", "model.json"])
     volume = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "demo" / f"{case}.nrrd")))
-    np.testing.assert_array_equal(volume, thorax_phantom((40, 96, 96), seed=3).volume)
+    np.testing.assert_array_equal(volume, thorax_phantom((60, 96, 96), seed=3).volume)
 
 
 def test_demo_prints_the_dice_of_what_it_wrote(fastgmm, tmp_path):
     ended = fastgmm("demo", *SMALL, "-o", tmp_path / "demo", "--json", "--no-preview")
     dice = json.loads(ended.out)["dice"]
-    truth = thorax_phantom((40, 96, 96), seed=0).truth
+    truth = thorax_phantom((60, 96, 96), seed=0).truth
     labels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "demo" / "thorax_seed0_labels.nrrd")))
 
     def expected(found, true):

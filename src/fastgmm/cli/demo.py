@@ -14,8 +14,8 @@ from fastgmm.cli import _options
 from fastgmm.cli._tables import measures_table, print_json, run_document, table_text
 from fastgmm.cohort import RunResult
 
-# Slices of 1 mm, 0.74 mm pixels: the published preset's sizes in voxels fit such scans; in larger voxels its closing takes
-# in the mediastinum.
+# Slices of 1 mm, pixels of 0.74 mm: the published preset's sizes in voxels fit such scans; in larger voxels its closing
+# takes in the mediastinum.
 _SHAPE = (300, 512, 512)
 _ROWS = {
     "lungs_and_airways": "mask with lungs and airways",
