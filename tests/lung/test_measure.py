@@ -7,7 +7,17 @@ import pytest
 from lung.published_script import tissue_labels
 from lung.volumes import chest
 
-from fastgmm.lung import LI_FORMULAS, MEASURE_COLUMNS, TissueModel, label_tissue, measure
+from fastgmm.lung import (
+    LI_FORMULAS,
+    LUNG_COLUMNS,
+    MEASURE_COLUMNS,
+    SIDE_COLUMNS,
+    LungSettings,
+    TissueModel,
+    label_tissue,
+    measure,
+    measure_columns,
+)
 from fastgmm.volume import PackedMask
 
 SPACING = (2.5, 0.7, 0.8)
@@ -142,3 +152,25 @@ def test_labels_equal_the_posterior_on_voxels_and_go_to_out():
     assert label_tissue(volume, mask, PUBLISHED, out=out) is out
     np.testing.assert_array_equal(out, expected)
     np.testing.assert_array_equal(label_tissue(volume, mask, PUBLISHED), expected)
+
+
+def test_each_lung_is_measured_as_a_mask_of_its_own():
+    volume, mask, labels = scan(2)
+    right, left = mask.copy(), mask.copy()
+    right[:, :, 30:] = False
+    left[:, :, :30] = False
+    row = measure(volume, mask, labels, spacing_mm=SPACING, case="a", right=right, left=left)
+    assert tuple(row) == MEASURE_COLUMNS + SIDE_COLUMNS == measure_columns(LungSettings())
+    assert measure_columns(LungSettings.published()) == MEASURE_COLUMNS
+    for side, part in (("right", right), ("left", left)):
+        alone = measure(volume, part, labels, spacing_mm=SPACING, case="a")
+        assert {name: row[f"{side}_{name}"] for name in LUNG_COLUMNS} == {name: alone[name] for name in LUNG_COLUMNS}
+
+
+def test_a_missing_lung_has_no_shares_and_a_reason():
+    volume, mask, labels = scan(2)
+    row = measure(volume, mask, labels, spacing_mm=SPACING, case="a", kernel="x", right=mask, left=np.zeros_like(mask))
+    assert row["left_lung_volume_ml"] == 0.0
+    assert row["left_ggo_percent"] is None
+    assert "left_ggo_percent:empty_mask" in row["reasons"]
+    assert "right_" not in row["reasons"]

@@ -29,19 +29,26 @@ class KeptLungs:
     """The lungs of a scan, compressed, so that a cohort's masks fit in memory until its labels are made."""
 
     shape: Shape3
-    deflated: bytes
+    deflated: tuple[bytes | None, ...]
     warnings: tuple[str, ...]
 
     @classmethod
     def keep(cls, lungs: LungSegmentation) -> KeptLungs:
         """Compress."""
-        return cls(lungs.mask.shape, zlib.compress(lungs.mask.words.tobytes(), 1), lungs.warnings)
+        parts = (lungs.mask, lungs.right, lungs.left, lungs.airway)
+        deflated = tuple(None if part is None else zlib.compress(part.words.tobytes(), 1) for part in parts)
+        return cls(lungs.mask.shape, deflated, lungs.warnings)
 
     def restore(self) -> LungSegmentation:
         """Decompress."""
+        mask, *parts = (None if part is None else self._mask(part) for part in self.deflated)
+        assert mask is not None
+        return LungSegmentation(mask, self.warnings, *parts)
+
+    def _mask(self, deflated: bytes) -> PackedMask:
         mask = PackedMask.empty(self.shape)
-        mask.words[...] = np.frombuffer(zlib.decompress(self.deflated), np.uint64).reshape(mask.words.shape)
-        return LungSegmentation(mask, self.warnings)
+        mask.words[...] = np.frombuffer(zlib.decompress(deflated), np.uint64).reshape(mask.words.shape)
+        return mask
 
 
 @dataclass

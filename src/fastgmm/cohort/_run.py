@@ -18,7 +18,7 @@ from fastgmm.cohort._results import Failure, OnEvent, RunResult, error_line
 from fastgmm.cohort._scan_files import find_lungs, make_files
 from fastgmm.cohort._tables import measures_csv, write_text
 from fastgmm.io import Scan
-from fastgmm.lung import MEASURE_COLUMNS, LungSettings, TissueModel
+from fastgmm.lung import LungSettings, TissueModel, measure_columns
 
 Paths = Sequence[str | os.PathLike[str]]
 _VOLUMES = ("labels", "median", "lungs")
@@ -111,7 +111,7 @@ def run_cohort(
     with OutputFolder(out) as folder:
         work = _fitted(cases, options, allow_unordered) if fit else _Work(cases, options.read, model)
         result = _label_all(work, folder, options, measured=True)
-        _write_tables(folder, result)
+        _write_tables(folder, result, options.settings)
     return result
 
 
@@ -216,13 +216,13 @@ def _label_one(
     return make_files(scan, lungs, case, model, folder.staging, options, measured=measured)
 
 
-def _write_tables(folder: OutputFolder, result: RunResult) -> None:
+def _write_tables(folder: OutputFolder, result: RunResult, settings: LungSettings) -> None:
     """Write measures and model, if there is anything to write."""
     if not result.rows or result.model is None:
         return
     staged = [folder.staging / TABLE_NAME, folder.staging / MODEL_NAME]
     try:
-        write_text(staged[0], measures_csv(result.rows, MEASURE_COLUMNS))
+        write_text(staged[0], measures_csv(result.rows, measure_columns(settings)))
         result.model.to_json(staged[1])
         result.outputs[""] = folder.publish(staged)
     except OSError as error:

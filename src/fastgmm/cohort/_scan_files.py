@@ -6,7 +6,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from fastgmm._packed_mask import PackedMask
 from fastgmm._types import UInt8Array
 from fastgmm.cohort._options import Options, output_path
 from fastgmm.cohort._overlay import WINDOW_HU, LegendEntry, draw_overlay, write_overlay
@@ -53,14 +52,14 @@ def make_files(
     writers = ThreadPoolExecutor(min(_WRITERS, options.threads), thread_name_prefix="fastgmm-write")
     try:
         options.stage(case, "labels")
-        spare = _as_volume(lungs.mask)
+        spare = lungs.labels()
         lungs_written = writers.submit(write_labels, paths["lungs"], spare, scan)
         labels = label_tissue(scan.volume, lungs.mask, model, **kernels)
         jobs: list[Future[Any]] = [writers.submit(write_labels, paths["labels"], labels, scan)]
         row = measure_scan(scan, lungs, labels, case, options) if measured else None
         lungs_written.result()
         options.stage(case, "median")
-        smooth_labels(labels, options.settings, out=spare, **kernels)
+        smooth_labels(labels, options.settings, spacing_mm=scan.spacing_mm, out=spare, **kernels)
         jobs.append(writers.submit(write_labels, paths["median"], spare, scan))
         options.stage(case, "writing")
         if options.preview and row is not None:
@@ -89,15 +88,12 @@ def measure_scan(
             slice_thickness_mm=scan.slice_thickness_mm,
             li_formula=options.li_formula,  # type: ignore[arg-type]
             warnings=[*scan.warnings, *lungs.warnings],
+            right=lungs.right,
+            left=lungs.left,
             backend=options.backend,
             n_jobs=options.n_jobs,
         )
     )
-
-
-def _as_volume(mask: PackedMask) -> UInt8Array:
-    """Return 1 inside and 0 outside."""
-    return mask.to_array().view("uint8")
 
 
 def _write_picture(path: Path, planes: list[Plane], case: Case, row: dict[str, Any]) -> None:

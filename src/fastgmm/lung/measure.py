@@ -18,6 +18,8 @@ from fastgmm.lung.settings import (
     LOW_ATTENUATION_BELOW_HU,
     N_CLASSES,
     PERCENTILE,
+    LungSettings,
+    PublishedMaskSettings,
     check_spacing,
 )
 from fastgmm.lung.tissue import CLASSES
@@ -56,6 +58,13 @@ LUNG_COLUMNS = (
     "laa950_percent_aerated",
 )
 SIDE_COLUMNS = tuple(f"{side}_{column}" for side in ("right", "left") for column in LUNG_COLUMNS)
+
+
+def measure_columns(settings: LungSettings) -> tuple[str, ...]:
+    """Return the columns that a run with these settings has: with those of each lung if it tells them apart."""
+    if isinstance(settings.mask, PublishedMaskSettings):
+        return MEASURE_COLUMNS
+    return MEASURE_COLUMNS + SIDE_COLUMNS
 
 
 def measure(

@@ -35,17 +35,17 @@ class LungSegmentation:
     left: PackedMask | None = None
     airway: PackedMask | None = None
 
-    def write_labels(self, out: UInt8Array) -> UInt8Array:
-        """Write 1 right lung, 2 left lung, 3 airway into `out` and return it; 1 for both where they are not apart."""
-        parts = [self.mask] if self.right is None else [self.right, self.left, self.airway]
-        out[...] = 0
-        for label, part in enumerate(parts, start=1):
-            if part is not None:
-                for plane, words in zip(out, part.words, strict=True):
-                    plane += np.uint8(label) * np.unpackbits(
-                        words.view(np.uint8), axis=-1, count=out.shape[2], bitorder="little"
-                    )
-        return out
+    def labels(self) -> UInt8Array:
+        """Return 1 right lung, 2 left lung, 3 airway, 0 elsewhere; 1 for both lungs where they are not told apart."""
+        if self.right is None or self.left is None or self.airway is None:
+            return self.mask.to_array().view(np.uint8)
+        labels = self.right.to_array().view(np.uint8)
+        for label, part in ((2, self.left), (3, self.airway)):
+            for plane, words in zip(labels, part.words, strict=True):
+                if words.any():
+                    bits = np.unpackbits(words.view(np.uint8), axis=-1, count=part.shape[2], bitorder="little")
+                    plane += np.uint8(label) * bits
+        return labels
 
 
 def segment_lungs(
