@@ -13,6 +13,7 @@ from fastgmm.lung.settings import DefaultMaskSettings
 from fastgmm.volume import (
     binary_dilation_ball,
     binary_erosion_ball,
+    component_table,
     filter_components,
     geodesic_flood,
     separate_components,
@@ -60,7 +61,10 @@ def find_cores(thorax: Thorax, air: PackedMask, dark: DarkAir, middle: float) ->
     """
     cores = Cores(no_voxels(air.shape), middle)
     least = thorax.numbers.min_core_share * air.count()
+    may_hold_gas = _has_dark_clump(thorax, air, dark)
     for depth_mm in thorax.numbers.core_depths_mm:
+        if cores.separated and not may_hold_gas:
+            break
         eroded = binary_erosion_ball(air, thorax.radius(depth_mm), **thorax.kernels) if depth_mm else air
         lungs = _without_gas(thorax, _cores_of(thorax, eroded, dark), cores)
         if cores.separated or sum(int(core.record["n_voxels"]) for core in lungs) < least:
@@ -69,6 +73,14 @@ def find_cores(thorax: Thorax, air: PackedMask, dark: DarkAir, middle: float) ->
         cores.lungs = lungs
         cores.separated = _are_two_lungs(lungs, thorax, middle)
     return cores
+
+
+def _has_dark_clump(thorax: Thorax, air: PackedMask, dark: DarkAir) -> bool:
+    """Whether some dark air hangs together; in a core of gas more than half the voxels are dark, so most of them do."""
+    numbers = thorax.numbers
+    table = component_table(air & dark.below_share, **thorax.kernels)
+    least_ml = numbers.min_core_ml * numbers.gas_share / 2
+    return bool(table.size and table["n_voxels"].max() * thorax.voxel_ml >= least_ml)
 
 
 def _cores_of(thorax: Thorax, eroded: PackedMask, dark: DarkAir) -> list[Core]:
