@@ -22,7 +22,7 @@ Numbers copy_of(const Numbers& array) { return Numbers(array.size(), array.data(
 
 py::tuple em_histogram(const Numbers& values, const Numbers& counts, const Numbers& weights, const Numbers& means,
                        const Numbers& precisions, double tol, std::int64_t max_iter, double reg_covar,
-                       double lower_bound, int n_jobs) {
+                       double variance_floor, double lower_bound, int n_jobs) {
   need_length(values, values.size(), "values");
   need_length(counts, values.size(), "counts");
   need_length(weights, weights.size(), "weights");
@@ -41,7 +41,7 @@ py::tuple em_histogram(const Numbers& values, const Numbers& counts, const Numbe
   {
     py::gil_scoped_release release;
     outcome = fit_histogram(values.data(), counts.data(), values.size(), mixture,
-                            {tol, reg_covar, lower_bound, max_iter, n_jobs});
+                            {tol, reg_covar, variance_floor, lower_bound, max_iter, n_jobs});
   }
 
   const auto n_iter = static_cast<py::ssize_t>(outcome.lower_bounds.size());
@@ -185,7 +185,7 @@ void bind_em(py::module_& m) {
   m.def("em_histogram", &em_histogram, "EM on weighted 1-D values; see _contract.EMKernels.",
         py::arg("values").noconvert(), py::arg("counts").noconvert(), py::arg("weights").noconvert(),
         py::arg("means").noconvert(), py::arg("precisions").noconvert(), py::kw_only(), py::arg("tol"),
-        py::arg("max_iter"), py::arg("reg_covar"), py::arg("lower_bound"), py::arg("n_jobs"));
+        py::arg("max_iter"), py::arg("reg_covar"), py::arg("variance_floor"), py::arg("lower_bound"), py::arg("n_jobs"));
   m.def("exp_fixed", &map_values<exp_values>, "exp of each value in -708..709, 0 below.",
         py::arg("values").noconvert());
   m.def("log_fixed", &map_values<log_values>, "log of each positive normal value.", py::arg("values").noconvert());

@@ -96,12 +96,12 @@ double total_count(const PaddedBins& bins) {
 }
 
 // Writes the new parameters; returns the first component without a positive variance, else -1.
-int m_step(const double* totals, double reg_covar, Mixture1d& mixture) {
+int m_step(const double* totals, const EmSettings& settings, Mixture1d& mixture) {
   double all = 0.0;
   int collapsed = -1;
   for (int k = 0; k < mixture.n_components; ++k) {
     const Moments moments{totals[3 * k], totals[3 * k + 1], totals[3 * k + 2]};
-    const Updated updated = update_component(moments, mixture.means[k], reg_covar);
+    const Updated updated = update_component(moments, mixture.means[k], settings.reg_covar, settings.variance_floor);
     mixture.weights[k] = updated.mass;
     mixture.means[k] = updated.mean;
     mixture.variances[k] = updated.variance;
@@ -132,7 +132,7 @@ EmOutcome fit_histogram(const double* values, const double* counts, std::int64_t
       parts[k] = make_component(mixture.weights[k], mixture.means[k], mixture.precisions[k]);
     }
     e_step.run(parts.data(), totals.data());
-    outcome.collapsed = m_step(totals.data(), settings.reg_covar, mixture);
+    outcome.collapsed = m_step(totals.data(), settings, mixture);
     if (outcome.collapsed >= 0) break;
     const double previous = lower_bound;
     lower_bound = totals.back() / mass;

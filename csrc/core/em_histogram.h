@@ -18,7 +18,7 @@ struct Mixture1d {
 };
 
 struct EmSettings {
-  double tol, reg_covar, lower_bound;
+  double tol, reg_covar, variance_floor, lower_bound;
   std::int64_t max_iter;
   int n_threads;
 };

@@ -96,13 +96,15 @@ struct Updated {
   double mass, mean, variance;
 };
 
-// The M-step of scikit-learn in terms of those sums: mean = sum(r x) / (s0 + 10 eps), variance about the new mean.
-FG_HD Updated update_component(const Moments& m, double old_mean, double reg_covar) {
+// The M-step of scikit-learn in terms of those sums: mean = sum(r x) / (s0 + 10 eps), variance about the new mean. A
+// floor of 0 leaves the variance as it is.
+FG_HD Updated update_component(const Moments& m, double old_mean, double reg_covar, double variance_floor) {
   const double mass = m.s0 + kTenEpsilon;
   const double mean = old_mean + (m.s1 - old_mean * kTenEpsilon) / mass;
   const double moved = mean - old_mean;
   const double scatter = (m.s2 - 2.0 * moved * m.s1) + moved * moved * m.s0;
-  return {mass, mean, scatter / mass + reg_covar};
+  const double variance = scatter / mass + reg_covar;
+  return {mass, mean, variance < variance_floor ? variance_floor : variance};
 }
 
 }  // namespace fg

@@ -29,6 +29,7 @@ def em_histogram(
     tol: float,
     max_iter: int,
     reg_covar: float,
+    variance_floor: float,
     lower_bound: float,
     n_jobs: int,
 ) -> tuple[Float64Array, Float64Array, Float64Array, Float64Array, Float64Array, bool, int]: ...

@@ -19,6 +19,10 @@ MODEL = {
 
 @pytest.fixture(scope="module")
 def lung():
+    return lung_values()
+
+
+def lung_values():
     """Values like those of a lung, from a fixed seed."""
     rng = np.random.default_rng(0)
     k = rng.choice(5, 60_000, p=np.array(MODEL["weights"]) / sum(MODEL["weights"]))
@@ -268,12 +272,25 @@ def test_no_steps_returns_the_start(backend):
     start = {"weights": [0.5, 0.5], "means": [0.0, 4.0], "precisions": [1.0, 0.25]}
     arguments = [np.array([0.0, 1.0, 5.0]), np.ones(3), *(np.array(v) for v in start.values())]
     fit = get_backend(backend).em_histogram(
-        *arguments, tol=0.1, max_iter=0, reg_covar=0.0, lower_bound=-np.inf, n_jobs=1
+        *arguments, tol=0.1, max_iter=0, reg_covar=0.0, variance_floor=0.0, lower_bound=-np.inf, n_jobs=1
     )
     assert fit.n_iter == 0
     assert not fit.converged
     assert fit.means.tolist() == [0, 4]
     assert fit.variances.tolist() == [1, 16]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_squarem_saves_nine_e_steps_in_ten_on_the_p002_lung(test_data):
+    histogram = p002_histogram(test_data, every=1)
+    shares = np.cumsum(histogram.counts) / histogram.n
+    means = np.interp((np.arange(5) + 0.5) / 5, shares, histogram.values)[:, np.newaxis]
+    start = {"weights_init": np.full(5, 0.2), "means_init": means, "precisions_init": np.full((5, 1, 1), 1e-4)}
+    plain = FastGMM(5, tol=0, max_iter=3000, **start).fit_histogram(histogram)
+    fast = FastGMM(5, tol=1e-11, max_iter=3000, acceleration="squarem", **start).fit_histogram(histogram)
+    best = max(plain.lower_bound_, fast.lower_bound_)
+    plain_steps, fast_steps = (np.sum(np.array(model.lower_bounds_) < best - 1e-8) for model in (plain, fast))
+    assert 10 * fast_steps <= plain_steps
 
 
 GOLDEN_MEANS = ["-0x1.48ffcf8f247a6p+9", "-0x1.a03c6141ada0ep+1", "0x1.4799398c0d92fp+9"]

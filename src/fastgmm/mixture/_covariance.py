@@ -20,7 +20,7 @@ ILL_DEFINED = (
     "scale the input data."
 )
 _TEN_EPSILON = 10 * np.finfo(np.float64).eps  # scikit-learn adds this to the mass of a component
-_HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
+HALF_LOG_2PI = 0.5 * np.log(2 * np.pi)
 
 
 class Parameters(NamedTuple):
@@ -38,6 +38,12 @@ class TotalScatter(NamedTuple):
     mass: float
     mean: Float64Array
     matrix: Float64Array
+
+    @property
+    def variances(self) -> Float64Array:
+        """The variance of each feature over all rows."""
+        variances: Float64Array = np.diagonal(self.matrix) / self.mass
+        return variances
 
 
 def covariance_shape(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -124,7 +130,7 @@ def to_kernel(weights: AnyArray, means: AnyArray, precisions_cholesky: AnyArray,
         diagonals = np.diagonal(factors, axis1=-2, axis2=-1)
     with np.errstate(divide="ignore"):
         offsets = np.log(np.asarray(weights, np.float64)) + np.log(diagonals).sum(axis=-1)
-    return Mixture(kind, offsets - means.shape[1] * _HALF_LOG_2PI, means, factors)
+    return Mixture(kind, offsets - means.shape[1] * HALF_LOG_2PI, means, factors)
 
 
 def maximise(
@@ -163,6 +169,24 @@ def maximise(
         "tied_spherical": np.asarray(pooled.mean()),
     }
     return masses, means, results[covariance_type]
+
+
+def lift_covariances(covariances: Float64Array, covariance_type: str, least: Float64Array) -> Float64Array:
+    """Return the covariances with no variance below `least`, shape (d,), in any direction.
+
+    Matrices are scaled to unit `least` first; then their eigenvalues below 1 become 1.
+    """
+    if covariance_type in ("spherical", "tied_spherical"):
+        return np.asarray(np.maximum(covariances, least.mean()))
+    if covariance_type in ("diag", "tied_diag"):
+        return np.asarray(np.maximum(covariances, least))
+    scale = np.sqrt(np.maximum(least, np.finfo(np.float64).tiny))
+    values, vectors = np.linalg.eigh(covariances / np.outer(scale, scale))
+    if np.all(values >= 1):
+        return covariances
+    lifted = (vectors * np.maximum(values, 1.0)[..., np.newaxis, :]) @ np.swapaxes(vectors, -1, -2)
+    result: Float64Array = lifted * np.outer(scale, scale)
+    return result
 
 
 def _tied(

@@ -11,9 +11,17 @@ from fastgmm._histogram import Histogram
 from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, Float64Array
 from fastgmm.backends import get_backend
-from fastgmm.backends._contract import HistogramFit
-from fastgmm.mixture._covariance import ILL_DEFINED, Parameters, cholesky_of_precisions, maximise, to_kernel
-from fastgmm.mixture._rows import Rows
+from fastgmm.backends._contract import EMKernels, HistogramFit
+from fastgmm.mixture._covariance import (
+    ILL_DEFINED,
+    Parameters,
+    cholesky_of_precisions,
+    lift_covariances,
+    maximise,
+    to_kernel,
+)
+from fastgmm.mixture._rows import ArrayRows, Rows
+from fastgmm.mixture._squarem import Step, run_squarem
 from fastgmm.mixture._starts import optimal_clusters, parameters_of_labels
 
 
@@ -23,6 +31,8 @@ class EMSettings(NamedTuple):
     tol: float = 1e-3
     max_iter: int = 100
     reg_covar: float = 1e-6
+    squarem: bool = False
+    variance_floor: float = 0.0
 
 
 class EMFit(NamedTuple):
@@ -46,21 +56,42 @@ def run_em(
 
     on_step : called after each step with its number and the change of the bound.
     """
-    total = rows.total_scatter() if covariance_type == "tied" and settings.max_iter else None
+    step = em_step(rows, covariance_type, settings)
+    if settings.squarem:
+        tol, max_iter = settings.tol, settings.max_iter
+        return EMFit(
+            *run_squarem(
+                step, start, covariance_type, tol=tol, max_iter=max_iter, lower_bound=lower_bound, on_step=on_step
+            )
+        )
     bounds: list[float] = []
     parameters, converged = start, False
     while len(bounds) < settings.max_iter and not converged:
-        mixture = to_kernel(parameters.weights, parameters.means, parameters.precisions_cholesky, covariance_type)
-        moments = rows.step(mixture)
-        masses, means, covariances = maximise(moments, mixture.means, covariance_type, settings.reg_covar, total)
-        factors = cholesky_of_precisions(covariances, covariance_type, masses)
-        parameters = Parameters(masses / masses.sum(), means, covariances, factors)
-        previous, lower_bound = lower_bound, moments.log_likelihood / rows.mass
+        previous = lower_bound
+        parameters, lower_bound = step(parameters)
         bounds.append(lower_bound)
         if on_step is not None:
             on_step(len(bounds), lower_bound - previous)
         converged = abs(lower_bound - previous) < settings.tol
     return EMFit(parameters, bounds, converged)
+
+
+def em_step(rows: Rows, covariance_type: str, settings: EMSettings) -> Step:
+    """Return the function that does one EM step."""
+    floored = settings.variance_floor > 0
+    total = rows.total_scatter() if settings.max_iter and (covariance_type == "tied" or floored) else None
+
+    def step(parameters: Parameters) -> tuple[Parameters, float]:
+        mixture = to_kernel(parameters.weights, parameters.means, parameters.precisions_cholesky, covariance_type)
+        moments = rows.step(mixture)
+        masses, means, covariances = maximise(moments, mixture.means, covariance_type, settings.reg_covar, total)
+        if total is not None and floored:
+            covariances = lift_covariances(covariances, covariance_type, settings.variance_floor * total.variances)
+        factors = cholesky_of_precisions(covariances, covariance_type, masses)
+        lower_bound = moments.log_likelihood / rows.mass
+        return Parameters(masses / masses.sum(), means, covariances, factors), lower_bound
+
+    return step
 
 
 def fit_histogram_1d(
@@ -123,8 +154,8 @@ def fit_histogram_1d(
         _start_vector(means, "means", n_components),
         np.sqrt(_start_vector(precisions, "precisions", n_components)),
         EMSettings(tol, max_iter, reg_covar),
-        backend=backend,
-        n_jobs=n_jobs,
+        kernels=get_backend(backend),
+        n_jobs=resolve_n_jobs(n_jobs),
     )
 
 
@@ -136,12 +167,16 @@ def run_histogram_em(
     precisions_cholesky: Float64Array,
     settings: EMSettings,
     *,
-    backend: str,
-    n_jobs: int | None,
+    kernels: EMKernels,
+    n_jobs: int,
     lower_bound: float = -np.inf,
 ) -> HistogramFit:
-    """Run the backend's EM from the parameters given; raise if a component lost its variance."""
-    fit = get_backend(backend).em_histogram(
+    """Run the backend's EM from the parameters given; raise if a component lost its variance.
+
+    settings.variance_floor is relative to the variance of all values; settings.squarem is not looked at.
+    """
+    floor = settings.variance_floor and settings.variance_floor * _variance(values, counts)
+    fit = kernels.em_histogram(
         values,
         counts,
         weights,
@@ -150,14 +185,60 @@ def run_histogram_em(
         tol=settings.tol,
         max_iter=settings.max_iter,
         reg_covar=settings.reg_covar,
+        variance_floor=floor,
         lower_bound=lower_bound,
-        n_jobs=resolve_n_jobs(n_jobs),
+        n_jobs=n_jobs,
     )
     if fit.collapsed >= 0:
         k = fit.collapsed
         found = f"Component {k} has mass {fit.weights[k] * counts.sum():.4g} and variance {fit.variances[k]:.4g}."
         raise ValueError(f"{ILL_DEFINED} {found}")
     return fit
+
+
+def run_counted_em(rows: ArrayRows, start: Parameters, settings: EMSettings, *, lower_bound: float = -np.inf) -> EMFit:
+    """Run EM on counted values of one column, with a variance for each component, in the histogram kernel."""
+    assert start.covariances is not None
+    shape = start.covariances.shape
+    flat = Parameters(start.weights, start.means, start.covariances.reshape(-1), start.precisions_cholesky.reshape(-1))
+    if settings.squarem:
+        one_step = settings._replace(max_iter=1)
+
+        def step(begin: Parameters) -> tuple[Parameters, float]:
+            fit = _run_flat(rows, begin, one_step, -np.inf)
+            return fit.parameters, fit.lower_bounds[0]
+
+        tol, max_iter = settings.tol, settings.max_iter
+        fit = EMFit(*run_squarem(step, flat, "spherical", tol=tol, max_iter=max_iter, lower_bound=lower_bound))
+    else:
+        fit = _run_flat(rows, flat, settings, lower_bound)
+    weights, means, variances, factors = fit.parameters
+    assert variances is not None
+    return fit._replace(parameters=Parameters(weights, means, variances.reshape(shape), factors.reshape(shape)))
+
+
+def _run_flat(rows: ArrayRows, start: Parameters, settings: EMSettings, lower_bound: float) -> EMFit:
+    """Run the kernel from parameters whose variances have shape (K,)."""
+    assert rows.weights is not None
+    weights, means, factors = (np.ascontiguousarray(a).reshape(-1) for a in (start[0], start[1], start[3]))
+    found = run_histogram_em(
+        np.ascontiguousarray(rows.X[:, 0]),
+        rows.weights,
+        weights,
+        means,
+        factors,
+        settings,
+        kernels=rows.kernels,
+        n_jobs=rows.n_jobs,
+        lower_bound=lower_bound,
+    )
+    after = Parameters(found.weights, found.means[:, np.newaxis], found.variances, found.precisions_cholesky)
+    return EMFit(after, found.lower_bounds.tolist(), found.converged)
+
+
+def _variance(values: Float64Array, counts: Float64Array) -> float:
+    mean = np.average(values, weights=counts)
+    return float(np.average((values - mean) ** 2, weights=counts))
 
 
 def _start_vector(value: Any, name: str, n: int) -> Float64Array:

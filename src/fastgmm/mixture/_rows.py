@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,12 +15,29 @@ from fastgmm.mixture._covariance import TotalScatter
 CHUNK_ROWS = 1 << 16
 
 
+class Piece(NamedTuple):
+    """Rows begin, begin + 1, ... of all; weights None for 1."""
+
+    begin: int
+    X: AnyArray
+    weights: Float64Array | None
+
+
 class Rows(Protocol):
     """Weighted rows that can be gone over again and again."""
 
-    @property
-    def mass(self) -> float:
-        """Sum of the weights."""
+    mass: float  # sum of the weights
+    n_features: int
+    n_jobs: int
+    kernels: EMKernels
+    counted: bool  # whether these are distinct values of one column with their counts
+
+    def with_jobs(self, n_jobs: int) -> Rows:
+        """Return the same rows for another number of threads."""
+        ...
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the rows in pieces of at most CHUNK_ROWS."""
         ...
 
     def step(self, mixture: Mixture) -> Moments:
@@ -40,7 +58,7 @@ class ArrayRows:
     def __init__(self, X: AnyArray, weights: Float64Array | None, kernels: EMKernels, n_jobs: int) -> None:
         self.X, self.weights, self.kernels, self.n_jobs = X, weights, kernels, n_jobs
         self.mass = float(len(X)) if weights is None else float(weights.sum())
-        self.counted = False  # whether these are distinct values of one column with their counts
+        self.n_features, self.counted = X.shape[1], False
         self._total: TotalScatter | None = None
 
     def with_jobs(self, n_jobs: int) -> ArrayRows:
@@ -59,35 +77,44 @@ class ArrayRows:
             self._total = scatter_of(self, first_guess(self.X))
         return self._total
 
-    def moments_of(
-        self, responsibilities: Callable[[int, int], Float64Array], means: Float64Array, kind: str
-    ) -> Moments:
-        """Return the moments for responsibilities(begin, end) of shape (end - begin, K), asked for in rising order."""
-        total: Moments | None = None
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the rows in pieces of at most CHUNK_ROWS."""
         for begin in range(0, len(self.X), CHUNK_ROWS):
-            end = min(begin + CHUNK_ROWS, len(self.X))
-            shares = responsibilities(begin, end)
-            if self.weights is not None:
-                shares = shares * self.weights[begin:end, np.newaxis]
-            more = self.kernels.em_moments(
-                self.X[begin:end], np.ascontiguousarray(shares, np.float64), means, kind, self.n_jobs
-            )
-            total = more if total is None else added(total, more)
-        assert total is not None
-        return total
+            part = slice(begin, begin + CHUNK_ROWS)
+            yield Piece(begin, self.X[part], None if self.weights is None else self.weights[part])
 
 
 class StreamRows:
-    """Rows that come in chunks, again for every step; one chunk is in memory at a time."""
+    """Rows that come in chunks, again for every step; one chunk is in memory at a time.
+
+    chunks : gives an iterable of arrays of shape (any, d), the same rows each time it is called.
+    """
 
     def __init__(self, chunks: Callable[[], Iterable[AnyArray]], kernels: EMKernels, n_jobs: int) -> None:
-        self.chunks, self.kernels, self.n_jobs = chunks, kernels, n_jobs
-        self.mass = float(sum(len(chunk) for chunk in chunks()))
+        self.chunks, self.kernels, self.n_jobs, self.counted = chunks, kernels, n_jobs, False
+        self.n_features, n_rows = 0, 0
+        for chunk in chunks():
+            self.n_features, n_rows = chunk.shape[1], n_rows + len(chunk)
+        self.mass = float(n_rows)
+
+    def with_jobs(self, n_jobs: int) -> StreamRows:
+        """Return the same rows for another number of threads."""
+        other = copy.copy(self)
+        other.n_jobs = n_jobs
+        return other
 
     def __iter__(self) -> Iterator[ArrayRows]:
         for chunk in self.chunks():
             if len(chunk):
                 yield ArrayRows(chunk, None, self.kernels, self.n_jobs)
+
+    def pieces(self) -> Iterator[Piece]:
+        """Yield the rows in pieces of at most CHUNK_ROWS."""
+        first = 0
+        for rows in self:
+            for piece in rows.pieces():
+                yield piece._replace(begin=first + piece.begin)
+            first += len(rows.X)
 
     def step(self, mixture: Mixture) -> Moments:
         """Return the moments of one E-step."""
@@ -129,7 +156,25 @@ def scatter_of(rows: Rows, centre: Float64Array) -> TotalScatter:
     return TotalScatter(float(moments.mass[0]), centre + shift, matrix)
 
 
-def one_hot(labels: Int64Array, n_components: int) -> Callable[[int, int], Float64Array]:
+# Gives the responsibilities, shape (m, K), of a piece of m rows.
+Shares = Callable[[Piece], Float64Array]
+
+
+def moments_of(rows: Rows, shares: Shares, means: Float64Array, kind: str) -> Moments:
+    """Return the moments for given responsibilities, which are asked for in rising order of rows."""
+    n_components, d = means.shape
+    n_second = {"full": (n_components, d, d), "diag": (n_components, d), "tied": (0, d)}[kind]
+    total = Moments(0.0, np.zeros(n_components), np.zeros((n_components, d)), np.zeros(n_second))
+    for piece in rows.pieces():
+        given = shares(piece)
+        if piece.weights is not None:
+            given = given * piece.weights[:, np.newaxis]
+        given = np.ascontiguousarray(given, np.float64)
+        total = added(total, rows.kernels.em_moments(piece.X, given, means, kind, rows.n_jobs))
+    return total
+
+
+def one_hot(labels: Int64Array, n_components: int) -> Shares:
     """Return responsibilities of 1 for each row's label."""
     identity = np.eye(n_components)
-    return lambda begin, end: identity[labels[begin:end]]
+    return lambda piece: identity[labels[piece.begin : piece.begin + len(piece.X)]]

@@ -17,6 +17,7 @@ def em_histogram(
     tol: float,
     max_iter: int,
     reg_covar: float,
+    variance_floor: float,
     lower_bound: float,
     n_jobs: int,
 ) -> HistogramFit:
@@ -30,6 +31,7 @@ def em_histogram(
         tol=tol,
         max_iter=max_iter,
         reg_covar=reg_covar,
+        variance_floor=variance_floor,
         lower_bound=lower_bound,
         n_jobs=n_jobs,
     )

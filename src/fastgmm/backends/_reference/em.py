@@ -20,6 +20,7 @@ def em_histogram(
     tol: float,
     max_iter: int,
     reg_covar: float,
+    variance_floor: float,
     lower_bound: float,
     n_jobs: int,
 ) -> HistogramFit:
@@ -37,6 +38,7 @@ def em_histogram(
         masses = mass_of_bin.sum(axis=0) + _TEN_EPSILON
         means = mass_of_bin.T @ values / masses
         variances = (mass_of_bin * (values[:, np.newaxis] - means) ** 2).sum(axis=0) / masses + reg_covar
+        variances = np.maximum(variances, variance_floor)
         weights = masses / masses.sum()
         if not np.all(variances > 0):
             collapsed = int(np.flatnonzero(~(variances > 0))[0])

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 import math
-import os
 import warnings
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -24,22 +23,24 @@ from fastgmm._histogram import Histogram
 from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, Float64Array, Int64Array
 from fastgmm.backends import choose_backend, get_backend
-from fastgmm.mixture import _model_file
 from fastgmm.mixture._counts import count_column, is_integer_column, shifted
 from fastgmm.mixture._covariance import (
     COVARIANCE_TYPES,
     Parameters,
     cholesky_from_precisions,
-    cholesky_of_precisions,
-    covariance_shape,
     n_covariance_parameters,
     precisions_of,
     to_kernel,
 )
-from fastgmm.mixture._em import EMFit, EMSettings, run_em, run_histogram_em
+from fastgmm.mixture._em import EMFit, EMSettings, run_counted_em, run_em
+from fastgmm.mixture._fast_gmm.analysis import AnalysisMethods
+from fastgmm.mixture._fast_gmm.collapse import warn_of_collapse
 from fastgmm.mixture._fast_gmm.init_checks import checked_means, checked_precisions, checked_weights
+from fastgmm.mixture._fast_gmm.model import ModelMethods
 from fastgmm.mixture._fast_gmm.starts import draw_start
-from fastgmm.mixture._rows import ArrayRows
+from fastgmm.mixture._fast_gmm.stream import stream_rows
+from fastgmm.mixture._missing import UNCORRELATED, MissingRows, assign_missing
+from fastgmm.mixture._rows import ArrayRows, Rows
 
 _FLOATS = [np.float64, np.float32]
 _MAX_TABLE = 1 << 16
@@ -53,7 +54,7 @@ class StartReport(NamedTuple):
     converged: bool
 
 
-class FastGMM(GaussianMixture):  # type: ignore[misc]
+class FastGMM(ModelMethods, AnalysisMethods, GaussianMixture):  # type: ignore[misc]
     """Gaussian mixture: scikit-learn's `GaussianMixture`, compiled, and exact on histograms.
 
     Parameters
@@ -70,8 +71,15 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
     histogram : "auto" or bool
         Whether equal rows are counted first, which makes every step as cheap as the number of distinct rows. "auto"
         does so for one column of an integer dtype. The random starts are then drawn on the distinct rows and counts.
-    acceleration, variance_floor, allow_nan
-        Reserved; only the defaults None, None and False are accepted.
+    acceleration : {None, "squarem"}
+        "squarem" extrapolates EM steps and never lets the likelihood fall; `n_iter_` counts E-steps. It stops at the
+        same change of the lower bound, which it reaches in fewer steps, so give a smaller tol.
+    variance_floor : float, optional
+        Least variance in any direction, as a share of the variance of all rows. A component that reaches it is named
+        in a warning.
+    allow_nan : bool
+        Whether NaN means a missing value, which is left out of the likelihood. For covariances without correlations:
+        "diag", "spherical", "tied_diag", "tied_spherical".
 
     Attributes
     ----------
@@ -101,8 +109,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         "backend": [str],
         "n_jobs": [Integral, None],
         "histogram": [StrOptions({"auto"}), "boolean"],
-        "acceleration": [None],
-        "variance_floor": [None],
+        "acceleration": [StrOptions({"squarem"}), None],
+        "variance_floor": [Interval(Real, 0, 1, closed="left"), None],
         "allow_nan": ["boolean"],
     }
     __metadata_request__predict = {"out": UNUSED}  # noqa: RUF012
@@ -127,8 +135,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         backend: str = "auto",
         n_jobs: int | None = None,
         histogram: Literal["auto"] | bool = "auto",
-        acceleration: None = None,
-        variance_floor: None = None,
+        acceleration: Literal["squarem"] | None = None,
+        variance_floor: float | None = None,
         allow_nan: bool = False,
     ) -> None:
         super().__init__(
@@ -139,20 +147,14 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
             max_iter=max_iter,
             n_init=n_init,
             init_params=init_params,
-            weights_init=weights_init,
-            means_init=means_init,
-            precisions_init=precisions_init,
             random_state=random_state,
             warm_start=warm_start,
             verbose=verbose,
             verbose_interval=verbose_interval,
         )
-        self.backend = backend
-        self.n_jobs = n_jobs
-        self.histogram = histogram
-        self.acceleration = acceleration
-        self.variance_floor = variance_floor
-        self.allow_nan = allow_nan
+        self.weights_init, self.means_init, self.precisions_init = weights_init, means_init, precisions_init
+        self.backend, self.n_jobs, self.histogram = backend, n_jobs, histogram
+        self.acceleration, self.variance_floor, self.allow_nan = acceleration, variance_floor, allow_nan
 
     # Fitting
 
@@ -187,9 +189,33 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         values, counts = histogram.values.astype(np.float64), histogram.counts.astype(np.float64)
         return self._fit_rows(self._counted_rows(values[:, np.newaxis], counts), np.dtype(np.float64))
 
-    def _fit_rows(self, rows: ArrayRows, dtype: np.dtype[Any]) -> Self:
-        self._check_inits(rows.X.shape[1])
-        if len(rows.X) < self.n_components and rows.mass < self.n_components:
+    @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit_stream(self, chunks: Iterable[Any] | Callable[[], Iterable[Any]]) -> Self:
+        """Estimate the parameters from rows that come in chunks: a pass over them for every step, one chunk in memory.
+
+        Parameters
+        ----------
+        chunks : iterable of array-likes of shape (any, n_features), or a function that returns one
+            Must give the same rows every time it is gone over: a list, or a function that opens a file, but not a
+            generator. One column of integers is counted in a single pass.
+
+        Notes
+        -----
+        Equal to `fit` on all rows at once from the same start. The starts "random", "random_from_data" and, for more
+        than one feature, "optimal" are those of `fit`; "kmeans" and "k-means++" look at the first chunk only.
+        """
+        self.backend_ = choose_backend(self.backend)
+        counts = self.histogram is True or self.histogram == "auto"
+        rows, dtype, names = stream_rows(chunks, counts, get_backend(self.backend_), resolve_n_jobs(self.n_jobs))
+        self.n_features_in_ = rows.n_features
+        if names is not None:
+            self.feature_names_in_ = names
+        return self._fit_rows(rows, dtype)
+
+    def _fit_rows(self, rows: Rows, dtype: np.dtype[Any]) -> Self:
+        self._check_inits(rows.n_features)
+        n_rows = len(rows.X) if isinstance(rows, ArrayRows) else rows.mass
+        if n_rows < self.n_components and rows.mass < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {rows.mass:.15g}"
@@ -207,9 +233,10 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
                 ConvergenceWarning,
                 stacklevel=4,
             )
+        warn_of_collapse(self, rows)
         return self
 
-    def _run_starts(self, rows: ArrayRows) -> list[EMFit]:
+    def _run_starts(self, rows: Rows) -> list[EMFit]:
         if self.warm_start and hasattr(self, "converged_"):
             present = Parameters(self.weights_, self.means_, self.covariances_, self.precisions_cholesky_)
             return [self._run_one(rows, present, 0, self.lower_bound_)]
@@ -222,30 +249,38 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(lambda i: self._run_one(share, starts[i], i), range(self.n_init)))
 
-    def _start(self, rows: ArrayRows, random_state: Any) -> Parameters:
+    def _start(self, rows: Rows, random_state: Any) -> Parameters:
         given = (self.weights_init, self.means_init, self.precisions_init)
         if any(part is None for part in given):
+            filled = rows
+            if isinstance(rows, MissingRows):
+                filled = ArrayRows(rows.filled(), rows.weights, rows.kernels, rows.n_jobs)
             drawn = draw_start(
-                rows, self.init_params, self.n_components, self.covariance_type, self.reg_covar, random_state
+                filled, self.init_params, self.n_components, self.covariance_type, self.reg_covar, random_state
             )
         else:
             drawn = Parameters(*given[:2], None, np.empty(0))
         factors, covariances = drawn.precisions_cholesky, drawn.covariances
         if self.precisions_init is not None:
-            factors = cholesky_from_precisions(np.asarray(self.precisions_init, np.float64), self.covariance_type)
-            covariances = None
+            precisions = np.asarray(self.precisions_init, np.float64)
+            factors = cholesky_from_precisions(precisions, self.covariance_type)
+            matrices = self.covariance_type in ("full", "tied")
+            covariances = np.asarray(np.linalg.inv(precisions) if matrices else 1 / precisions, np.float64)
         weights, means = (
             np.asarray(part if init is None else init, np.float64)
             for part, init in zip(drawn[:2], given[:2], strict=True)
         )
         return Parameters(weights, means, covariances, factors)
 
-    def _run_one(self, rows: ArrayRows, start: Parameters, init: int, lower_bound: float = -math.inf) -> EMFit:
+    def _run_one(self, rows: Rows, start: Parameters, init: int, lower_bound: float = -math.inf) -> EMFit:
         self._print_verbose_msg_init_beg(init)
-        settings = EMSettings(self.tol, self.max_iter, self.reg_covar)
+        settings = EMSettings(
+            self.tol, self.max_iter, self.reg_covar, self.acceleration == "squarem", self.variance_floor or 0.0
+        )
         on_step = self._print_verbose_msg_iter_end if self.verbose else None
         if rows.counted and self.covariance_type in ("full", "diag", "spherical"):
-            fit = self._run_counted(rows, start, settings, lower_bound)
+            assert isinstance(rows, ArrayRows)
+            fit = run_counted_em(rows, start, settings, lower_bound=lower_bound)
             for step, change in enumerate(np.diff([lower_bound, *fit.lower_bounds]), start=1):
                 self._print_verbose_msg_iter_end(step, change)
         else:
@@ -254,38 +289,9 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
             self._print_verbose_msg_init_end(fit.lower_bounds[-1], fit.converged)
         return fit
 
-    def _run_counted(self, rows: ArrayRows, start: Parameters, settings: EMSettings, lower_bound: float) -> EMFit:
-        assert rows.weights is not None
-        weights, means, factors = (
-            np.ascontiguousarray(part, np.float64).reshape(-1)
-            for part in (start.weights, start.means, start.precisions_cholesky)
-        )
-        fit = run_histogram_em(
-            np.ascontiguousarray(rows.X[:, 0]),
-            rows.weights,
-            weights,
-            means,
-            factors,
-            settings,
-            backend=self.backend_,
-            n_jobs=rows.n_jobs,
-            lower_bound=lower_bound,
-        )
-        shape = covariance_shape(self.covariance_type, self.n_components, 1)
-        parameters = Parameters(
-            fit.weights,
-            fit.means[:, np.newaxis],
-            fit.variances.reshape(shape),
-            fit.precisions_cholesky.reshape(shape),
-        )
-        return EMFit(parameters, fit.lower_bounds.tolist(), fit.converged)
-
     def _store(self, fit: EMFit, dtype: np.dtype[Any]) -> None:
         weights, means, covariances, factors = fit.parameters
         precisions = precisions_of(factors, self.covariance_type)
-        if covariances is None:
-            full = self.covariance_type in ("full", "tied")
-            covariances = np.linalg.inv(precisions) if full else 1 / precisions
         self.weights_, self.means_, self.covariances_, self.precisions_cholesky_, self.precisions_ = (
             np.array(part, dtype) for part in (weights, means, covariances, factors, precisions)
         )
@@ -295,18 +301,28 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
 
     # Input
 
-    def _training_rows(self, X: Any, sample_weight: Any) -> tuple[ArrayRows, np.dtype[Any]]:
+    def _training_rows(self, X: Any, sample_weight: Any) -> tuple[Rows, np.dtype[Any]]:
+        if self.allow_nan and self.covariance_type not in UNCORRELATED:
+            raise ValueError(
+                f"allow_nan=True needs a covariance_type without correlations, one of {UNCORRELATED}, got "
+                f"{self.covariance_type!r}"
+            )
         at_least = 2 if sample_weight is None else 1
         collapse = self.histogram is True or (self.histogram == "auto" and is_integer_column(X))
         counts_integers = collapse and is_integer_column(X)
-        X = validate_data(self, X, dtype=None if counts_integers else _FLOATS, ensure_min_samples=at_least)
+        dtypes = None if counts_integers else _FLOATS
+        X = validate_data(self, X, dtype=dtypes, ensure_min_samples=at_least, ensure_all_finite=self._finite())
         dtype = np.dtype(np.float64) if counts_integers else X.dtype
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
             if not weights.all():
                 X, weights = X[weights > 0], weights[weights > 0]
-        n_jobs = resolve_n_jobs(self.n_jobs)
+        kernels, n_jobs = get_backend(self.backend_), resolve_n_jobs(self.n_jobs)
+        if self.allow_nan and not counts_integers and np.isnan(X).any():
+            if np.isnan(X).all(axis=0).any():
+                raise ValueError("every feature needs a value in at least one row, got a column of NaN only")
+            return MissingRows(X, weights, kernels, n_jobs), dtype
         if counts_integers and len(X):
             values, counts = count_column(X[:, 0], weights)
             return self._counted_rows(values[:, np.newaxis], counts), dtype
@@ -314,7 +330,10 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
             distinct, place = np.unique(X, axis=0, return_inverse=True)
             counts = np.bincount(place.reshape(-1), weights).astype(np.float64)
             return self._counted_rows(np.asarray(distinct, np.float64), counts), dtype
-        return ArrayRows(X, weights, get_backend(self.backend_), n_jobs), dtype
+        return ArrayRows(X, weights, kernels, n_jobs), dtype
+
+    def _finite(self) -> bool | Literal["allow-nan"]:
+        return "allow-nan" if self.allow_nan else True
 
     def _counted_rows(self, distinct: Float64Array, counts: Float64Array) -> ArrayRows:
         """Return distinct rows with their counts; one column of them goes to the histogram kernel."""
@@ -368,7 +387,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
             if high - low < min(_MAX_TABLE, len(X)):
                 table = self._assign_floats(np.arange(low, high + 1, dtype=np.float64)[:, np.newaxis], what, None)
                 return np.take(table, shifted(X[:, 0], low), axis=0, out=self._checked_out(out, len(X)), mode="clip")
-        return self._assign_floats(validate_data(self, X, reset=False, dtype=_FLOATS), what, out)
+        X = validate_data(self, X, reset=False, dtype=_FLOATS, ensure_all_finite=self._finite())
+        return self._assign_floats(X, what, out)
 
     def _assign_floats(self, X: AnyArray, what: str, out: AnyArray | None) -> AnyArray:
         mixture = to_kernel(self.weights_, self.means_, self.precisions_cholesky_, self.covariance_type)
@@ -376,7 +396,11 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         result = self._checked_out(out, len(X))
         result = np.empty(shape, np.int64 if what == "labels" else X.dtype) if result is None else result
         wanted = {name: result if name == what else None for name in ("labels", "log_density", "responsibilities")}
-        get_backend(self.backend, X).em_assign(X, mixture, **wanted, n_jobs=resolve_n_jobs(self.n_jobs))
+        kernels, n_jobs = get_backend(self.backend, X), resolve_n_jobs(self.n_jobs)
+        if self.allow_nan and np.isnan(X).any():
+            assign_missing(X, mixture, kernels, n_jobs, **wanted)
+        else:
+            kernels.em_assign(X, mixture, **wanted, n_jobs=n_jobs)
         return result
 
     @staticmethod
@@ -425,88 +449,6 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         n_covariances = n_covariance_parameters(self.covariance_type, self.n_components, n_features)
         n_components = int(self.n_components)
         return n_covariances + n_features * n_components + n_components - 1
-
-    # Models
-
-    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[Float64Array, Int64Array]:
-        """Draw rows and return them with their components, component by component.
-
-        Parameters
-        ----------
-        n_samples : int
-        random_state : int, RandomState or None
-            None takes the estimator's, as scikit-learn does.
-        """
-        check_is_fitted(self)
-        if n_samples < 1:
-            raise ValueError(f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one sample.")
-        rng = check_random_state(self.random_state if random_state is None else random_state)
-        counts = rng.multinomial(n_samples, np.asarray(self.weights_, np.float64))
-        full = self.covariance_type in ("full", "tied")
-        parts = []
-        for k, (mean, count) in enumerate(zip(self.means_, counts, strict=True)):
-            shared = self.covariance_type.startswith("tied")
-            covariance = self.covariances_ if shared else self.covariances_[k]
-            if full:
-                parts.append(rng.multivariate_normal(mean, covariance, int(count)))
-            else:
-                parts.append(mean + rng.standard_normal(size=(count, mean.size)) * np.sqrt(covariance))
-        return np.vstack(parts).astype(np.float64, copy=False), np.repeat(np.arange(self.n_components), counts)
-
-    @classmethod
-    def from_parameters(
-        cls, weights: Any, means: Any, covariances: Any, covariance_type: str = "full", **params: Any
-    ) -> Self:
-        """Return a fitted mixture with the parameters given.
-
-        Parameters
-        ----------
-        weights : array-like of shape (n_components,)
-            Add up to 1.
-        means : array-like of shape (n_components, n_features), or (n_components,) for one feature
-        covariances : array-like
-            Of the covariance type's shape; for one feature variances of shape (n_components,) will do.
-        **params
-            Other arguments of the constructor.
-        """
-        weights = checked_weights(weights, np.size(weights)).astype(np.float64)
-        means = np.asarray(means, np.float64)
-        means = means[:, np.newaxis] if means.ndim == 1 else means
-        means = checked_means(means, weights.size, means.size // weights.size)
-        shape = covariance_shape(covariance_type, *means.shape)
-        covariances = np.asarray(covariances, np.float64)
-        if covariances.shape != shape and not (means.shape[1] == 1 and covariances.size == math.prod(shape)):
-            raise ValueError(f"covariances must have shape {shape} for {covariance_type!r}, got {covariances.shape}")
-        covariances = covariances.reshape(shape)
-        model = cls(weights.size, covariance_type=covariance_type, **params)
-        model.n_features_in_ = means.shape[1]
-        factors = cholesky_of_precisions(covariances, covariance_type, weights)
-        model._store(EMFit(Parameters(weights, means, covariances, factors), [], True), np.dtype(np.float64))
-        model.backend_, model.starts_ = choose_backend(model.backend), []
-        return model
-
-    def sorted(self, by: Literal["mean", "weight"] = "mean") -> Self:
-        """Return a copy whose components rise by mean (feature by feature) or weight."""
-        check_is_fitted(self)
-        if by not in ("mean", "weight"):
-            raise ValueError(f"by must be 'mean' or 'weight', got {by!r}")
-        order = np.lexsort(self.means_.T[::-1]) if by == "mean" else np.argsort(self.weights_, kind="stable")
-        model = copy.deepcopy(self)
-        model.weights_, model.means_ = self.weights_[order], self.means_[order]
-        if not self.covariance_type.startswith("tied"):
-            for name in ("covariances_", "precisions_", "precisions_cholesky_"):
-                setattr(model, name, getattr(self, name)[order])
-        return model
-
-    def to_json(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted mixture to a JSON file; every number is kept exactly."""
-        check_is_fitted(self)
-        _model_file.write_model(path, self)
-
-    @classmethod
-    def from_json(cls, path: str | os.PathLike[str]) -> Self:
-        """Read a mixture written by `to_json`."""
-        return _model_file.read_model(path, cls)
 
     def __sklearn_tags__(self) -> Any:
         """Return scikit-learn's tags: no array API, missing values as `allow_nan` says."""

@@ -1,0 +1,130 @@
+"""How good and how certain a fitted `FastGMM` is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, NamedTuple, Self
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from fastgmm._histogram import Histogram
+from fastgmm._types import AnyArray, Float64Array
+from fastgmm.mixture._rows import CHUNK_ROWS
+from fastgmm.mixture._standard_errors import StandardErrors, standard_errors_1d
+
+Criterion = Literal["bic", "aic", "icl"]
+
+
+class Selection(NamedTuple):
+    """The criterion of one number of components."""
+
+    n_components: int
+    value: float
+
+
+class AnalysisMethods:
+    """Criteria, entropy, and standard errors."""
+
+    weights_: Any
+    means_: Any
+    covariances_: Any
+
+    def entropy(self, X: Any, sample_weight: Any = None) -> float:
+        """Return the entropy of the responsibilities, - sum of weight r log r: 0 where no row is in doubt.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or Histogram
+        sample_weight : array-like of shape (n_samples,), optional
+        """
+        check_is_fitted(self)
+        total = 0.0
+        for rows, weights in _weighted_pieces(X, sample_weight):
+            shares = np.asarray(self.predict_proba(rows), np.float64)  # type: ignore[attr-defined]
+            logs = np.log(np.where(shares > 0, shares, 1.0))
+            total -= float(weights @ (shares * logs).sum(axis=1))
+        return total
+
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
+        """Return the integrated completed likelihood criterion, BIC + 2 entropy; the lower the better.
+
+        References
+        ----------
+        Biernacki, Celeux and Govaert, IEEE TPAMI 22(7), 2000.
+        """
+        bic: float = self.bic(X, sample_weight)  # type: ignore[attr-defined]
+        return bic + 2 * self.entropy(X, sample_weight)
+
+    def select_components(
+        self, X: Any, candidates: Iterable[int], criterion: Criterion = "bic", sample_weight: Any = None
+    ) -> Self:
+        """Fit a copy for each number of components and return the one with the least criterion.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or Histogram
+        candidates : iterable of int
+            Numbers of components, for example range(1, 8).
+        criterion : {"bic", "aic", "icl"}
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        FastGMM
+            Fitted; its `selection_` lists every candidate with its criterion.
+        """
+        if criterion not in ("bic", "aic", "icl"):
+            raise ValueError(f"criterion must be 'bic', 'aic' or 'icl', got {criterion!r}")
+        models, table = [], []
+        for n_components in candidates:
+            model = clone(self).set_params(n_components=n_components)
+            model = model.fit_histogram(X) if isinstance(X, Histogram) else model.fit(X, sample_weight=sample_weight)
+            models.append(model)
+            table.append(Selection(int(n_components), getattr(model, criterion)(X, sample_weight)))
+        if not models:
+            raise ValueError("candidates must name at least one number of components, got none")
+        best: Any = models[min(range(len(models)), key=lambda i: table[i].value)]
+        best.selection_ = table
+        chosen: Self = best
+        return chosen
+
+    def standard_errors(self, X: Any, sample_weight: Any = None) -> StandardErrors:
+        """Return the standard errors of weights, means and variances of a one-dimensional mixture.
+
+        From the observed information: the inverse of minus the second derivatives of the log-likelihood.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, 1), or Histogram
+            The rows it was fitted to.
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Raises
+        ------
+        ValueError
+            For more than one feature or a shared variance; and where the information is not positive definite, because
+            the parameters are not at a maximum (use a smaller tol) or a component is superfluous.
+        """
+        check_is_fitted(self)
+        per_component = self.covariance_type in ("full", "diag", "spherical")  # type: ignore[attr-defined]
+        if self.means_.shape[1] != 1 or not per_component:
+            raise ValueError(
+                "standard errors are for one feature with a variance per component, got "
+                f"{self.means_.shape[1]} features and covariance_type {self.covariance_type!r}"  # type: ignore[attr-defined]
+            )
+        pieces = ((rows[:, 0], weights) for rows, weights in _weighted_pieces(X, sample_weight))
+        variances = np.ravel(self.covariances_)
+        return standard_errors_1d(pieces, self.weights_, self.means_[:, 0], variances)
+
+
+def _weighted_pieces(X: Any, sample_weight: Any) -> Iterator[tuple[AnyArray, Float64Array]]:
+    """Yield pieces of rows as float arrays with their weights."""
+    if isinstance(X, Histogram):
+        X, sample_weight = X.values[:, np.newaxis], X.counts
+    rows = np.asarray(X)
+    rows = rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
+    weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
+    for begin in range(0, len(rows), CHUNK_ROWS):
+        yield rows[begin : begin + CHUNK_ROWS], weights[begin : begin + CHUNK_ROWS]
