@@ -39,6 +39,9 @@ def kernel_calls(shape: tuple[int, int, int] = (40, 48, 130)) -> dict[str, Call]
 
     return {
         "threshold_below": lambda n: [volume.threshold_below(scan, -155, **options, n_jobs=n).to_array()],
+        "binary_opening": on_mask(volume.binary_opening, 3),
+        "binary_opening_ball": on_mask(volume.binary_opening_ball, 2),
+        "binary_closing_ball": on_mask(volume.binary_closing_ball, (3, 5, 7)),
         "label_components": lambda n: [volume.label_components(mask, 26, **options, n_jobs=n)[0]],
         "component_table": on_mask(volume.component_table, 18),
         "keep_components": on_mask(volume.keep_components, min_voxels=20, drop_touching="x"),

@@ -19,6 +19,7 @@
 #include "core/em_histogram.h"
 #include "core/histogram.h"
 #include "core/median.h"
+#include "core/morphology.h"
 #include "core/parallel.h"
 
 namespace {
@@ -85,6 +86,18 @@ Bytes find_and_select(const Inputs& in, int connectivity, int n_threads) {
   return all;
 }
 
+Bytes open(const Inputs& in, int n_threads) {
+  std::vector<std::uint64_t> words(in.words.size());
+  fg::open_cross(in.mask(), 1, {words.data(), kShape, in.mask().plane_stride}, n_threads);
+  return bytes_of(words);
+}
+
+Bytes close(const Inputs& in, int n_threads) {
+  std::vector<std::uint64_t> words(in.words.size());
+  fg::close_ball(in.mask(), {3, 2, 5}, {words.data(), kShape, in.mask().plane_stride}, n_threads);
+  return bytes_of(words);
+}
+
 Bytes filter(const Inputs& in, std::uint8_t factor, int n_threads) {
   std::vector<std::uint8_t> labels(in.labels), out(in.labels.size());
   for (std::uint8_t& label : labels) label = static_cast<std::uint8_t>(label * factor);
@@ -127,6 +140,8 @@ const std::vector<std::function<Bytes(const Inputs&, int)>> kKernels{
     [](const Inputs& in, int n) { return find_and_select(in, 26, n); },
     [](const Inputs& in, int n) { return filter(in, 1, n); },
     [](const Inputs& in, int n) { return filter(in, 51, n); },
+    open,
+    close,
     count,
     look_up,
     step,
