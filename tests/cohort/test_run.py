@@ -150,7 +150,7 @@ def test_overwrite_replaces_the_outputs_and_nothing_else(tmp_path, two):
 
 @pytest.mark.parametrize("failing", ["labels", "lungs", "median", "overlay"])
 def test_a_full_disk_leaves_nothing_of_the_scan_and_the_next_one_is_done(tmp_path, two, monkeypatch, failing):
-    for name in ("write_labels", "write_overlay"):
+    for name in ("write_labels", "write_png"):
         real = getattr(scan_files, name)
 
         def write(path, *rest, real=real):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from fastgmm._types import UInt8Array
 from fastgmm.cohort._planes import Plane
 
 WINDOW_HU = (-1350, 150)
-TINT = 0.45
+TINT = 0.65
 _PANEL_PIXELS = (380, 520)
 _GAP = 14
 _HEADING = 34
@@ -31,8 +31,10 @@ class LegendEntry:
     share: str
 
 
-def draw_overlay(planes: Sequence[Plane], title: str, legend: Sequence[LegendEntry], notes: Sequence[str] = ()) -> Any:
-    """Return the picture as a `PIL.Image.Image`.
+def draw_overlay(
+    planes: Sequence[Plane], title: str, legend: Sequence[LegendEntry], notes: Sequence[str] = ()
+) -> UInt8Array:
+    """Return the picture as an array of shape (rows, columns, 3), dtype uint8.
 
     Parameters
     ----------
@@ -70,15 +72,10 @@ def draw_overlay(planes: Sequence[Plane], title: str, legend: Sequence[LegendEnt
         if row is rows[1]:
             _draw_legend(pen, (left + 6, top + _LINE), legend, notes)
         top += height + _LINE + _GAP
-    return picture
+    return np.asarray(picture)
 
 
 _LEGEND_WIDTH = 300
-
-
-def write_overlay(path: Path, picture: Any) -> None:
-    """Write the picture as PNG."""
-    picture.save(path, format="PNG", compress_level=3)
 
 
 def _pixels_per_mm(planes: Sequence[Plane]) -> float:
@@ -127,11 +124,16 @@ def _draw_legend(pen: Any, corner: tuple[int, int], legend: Sequence[LegendEntry
         _write(pen, (left, top), note, _FAINT, 13)
 
 
-def _write(pen: Any, corner: tuple[int, int], text: str, colour: tuple[int, int, int], size: int) -> None:
-    """Write text in Pillow's own font; where that is the bitmap one, letters it lacks become question marks."""
+@lru_cache
+def _font(size: int) -> Any:
     from PIL import ImageFont
 
-    font = ImageFont.load_default(size)
+    return ImageFont.load_default(size)
+
+
+def _write(pen: Any, corner: tuple[int, int], text: str, colour: tuple[int, int, int], size: int) -> None:
+    """Write text in Pillow's own font; where that is the bitmap one, letters it lacks become question marks."""
+    font = _font(size)
     encoding = "utf-8" if hasattr(font, "path") else "ascii"
     text = text.encode(encoding, "replace").decode(encoding)
     pen.text(corner, text, fill=colour, font=font, stroke_width=1, stroke_fill=_BACKGROUND)

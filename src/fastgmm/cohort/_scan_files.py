@@ -8,9 +8,10 @@ from typing import Any
 
 from fastgmm._types import UInt8Array
 from fastgmm.cohort._options import Options, output_path
-from fastgmm.cohort._overlay import WINDOW_HU, LegendEntry, draw_overlay, write_overlay
+from fastgmm.cohort._overlay import WINDOW_HU, LegendEntry, draw_overlay
 from fastgmm.cohort._plan import Case
-from fastgmm.cohort._planes import Plane, choose_planes
+from fastgmm.cohort._planes import choose_planes
+from fastgmm.cohort._png import write_png
 from fastgmm.io import Scan, label_extension, write_labels
 from fastgmm.lung import CLASSES, LungSegmentation, TissueModel, label_tissue, measure, segment_lungs, smooth_labels
 
@@ -57,15 +58,14 @@ def make_files(
         labels = label_tissue(scan.volume, lungs.mask, model, **kernels)
         jobs: list[Future[Any]] = [writers.submit(write_labels, paths["labels"], labels, scan)]
         row = measure_scan(scan, lungs, labels, case, options) if measured else None
+        if options.preview and row is not None:
+            paths["overlay"] = output_path(folder, case, "overlay", ".png")
+            jobs.append(writers.submit(_write_picture, paths["overlay"], scan, labels, row))
         lungs_written.result()
         options.stage(case, "median")
         smooth_labels(labels, options.settings, spacing_mm=scan.spacing_mm, out=spare, **kernels)
         jobs.append(writers.submit(write_labels, paths["median"], spare, scan))
         options.stage(case, "writing")
-        if options.preview and row is not None:
-            paths["overlay"] = output_path(folder, case, "overlay", ".png")
-            planes = choose_planes(scan.volume, labels, scan.spacing_mm, scan.direction)
-            _write_picture(paths["overlay"], planes, case, row)
         for job in jobs:
             job.result()
     finally:
@@ -96,14 +96,15 @@ def measure_scan(
     )
 
 
-def _write_picture(path: Path, planes: list[Plane], case: Case, row: dict[str, Any]) -> None:
+def _write_picture(path: Path, scan: Scan, labels: UInt8Array, row: dict[str, Any]) -> None:
+    planes = choose_planes(scan.volume, labels, scan.spacing_mm, scan.direction)
     legend = [LegendEntry(c.label, c.name, c.colour, _percent(row[f"{c.key}_percent"])) for c in CLASSES]
     notes = [
         f"lungs {row['lung_volume_ml']:.0f} ml",
         f"involvement {_percent(row['lung_involvement_percent'])}",
         f"window {WINDOW_HU[0]}..{WINDOW_HU[1]} HU, voxel labels",
     ]
-    write_overlay(path, draw_overlay(planes, case.name, legend, notes))
+    write_png(path, draw_overlay(planes, row["case"], legend, notes))
 
 
 def _percent(value: float | None) -> str:
