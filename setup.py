@@ -14,7 +14,7 @@ SOURCES = sorted(str(p) for folder in ("core", "bindings") for p in (CSRC / fold
 if sys.platform == "win32":
     FLAGS, LINK = ["/O2", "/fp:precise", "/EHsc"], []
 else:
-    FLAGS, LINK = ["-O3", "-ffp-contract=off", "-g0", "-Wall", "-Wextra"], ["-pthread"]
+    FLAGS, LINK = ["-O3", "-ffp-contract=off", "-fno-trapping-math", "-g0", "-Wall", "-Wextra"], ["-pthread"]
 FLAGS += os.environ.get("FASTGMM_CXXFLAGS", "").split()
 LINK += os.environ.get("FASTGMM_LDFLAGS", "").split()
 

@@ -186,7 +186,7 @@ void bind_em(py::module_& m) {
         py::arg("values").noconvert(), py::arg("counts").noconvert(), py::arg("weights").noconvert(),
         py::arg("means").noconvert(), py::arg("precisions").noconvert(), py::kw_only(), py::arg("tol"),
         py::arg("max_iter"), py::arg("reg_covar"), py::arg("variance_floor"), py::arg("lower_bound"), py::arg("n_jobs"));
-  m.def("exp_fixed", &map_values<exp_values>, "exp of each value in -708..709, 0 below.",
+  m.def("exp_fixed", &map_values<exp_values>, "exp of each value up to 709; 0 below -708.8.",
         py::arg("values").noconvert());
   m.def("log_fixed", &map_values<log_values>, "log of each positive normal value.", py::arg("values").noconvert());
 }

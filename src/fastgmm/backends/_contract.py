@@ -224,9 +224,9 @@ class EMKernels(Protocol):
 
         Each step, in this order: log densities with the present parameters; responsibilities r; for each component
         mass = sum(r counts) + 10 eps, mean = sum(r counts x) / mass, variance = sum(r counts (x - mean)^2) / mass +
-        reg_covar, at least variance_floor; weights = masses / their sum; lower bound = mean log-likelihood before the update. Stops when the
-        bound, which starts at `lower_bound`, changes by less than tol. `collapsed` is the first component whose
-        variance was not positive (the loop stops before that step's bound), -1 if there was none.
+        reg_covar, at least variance_floor; weights = masses / their sum; lower bound = mean log-likelihood before the
+        update. Stops when the bound, which starts at `lower_bound`, changes by less than tol. `collapsed` is the first
+        component whose variance was not positive (the loop stops before that step's bound), -1 if there was none.
         The compiled backends share their bits: csrc/shared/gaussian.h has the formulas and the order of the sums.
         """
         ...

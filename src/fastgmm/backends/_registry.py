@@ -15,8 +15,12 @@ _HOW_TO_GET = {
     "cpp": "reinstall fastgmm where a C++17 compiler is at hand: pip install --force-reinstall --no-cache-dir fastgmm",
 }
 BACKENDS = tuple(_MODULES)
+# Has some kernel families only, so that it is no choice for the others.
+_PARTIAL = {"numba": ("em",)}
+_MODULES["numba"] = "fastgmm.backends._numba"
+_HOW_TO_GET["numba"] = "pip install 'fastgmm[numba]'"
 # Named in the design, not in this version: asking for one is an honest "not here", not a misspelling.
-_PLANNED = ("numba", "cuda")
+_PLANNED = ("cuda",)
 _loaded: dict[str, Backend | str] = {}
 
 
@@ -31,10 +35,11 @@ def usable_backends() -> list[str]:
     return [name for name in BACKENDS if can_use(name)[0]]
 
 
-def choose_backend(name: str = "auto", *arrays: Any) -> str:
+def choose_backend(name: str = "auto", *arrays: Any, family: str = "") -> str:
     """Return the name of the backend for the arrays, or raise `BackendUnavailableError`.
 
-    "auto" means the environment variable FASTGMM_BACKEND if set, else cpp.
+    "auto" means the environment variable FASTGMM_BACKEND if set, else cpp. `family` is the kernel family that is
+    needed; without one, all are.
     """
     if not isinstance(name, str):
         raise TypeError(f"backend must be a string, got {name!r}")
@@ -45,10 +50,10 @@ def choose_backend(name: str = "auto", *arrays: Any) -> str:
             )
     forced = os.environ.get("FASTGMM_BACKEND") if name == "auto" else None
     asked = forced or ("cpp" if name == "auto" else name)
-    if asked in _PLANNED:
+    if asked in _PLANNED or (asked in _PARTIAL and family not in _PARTIAL[asked]):
+        has = f"has only its {', '.join(_PARTIAL[asked])} kernels" if asked in _PARTIAL else "does not have it"
         raise BackendUnavailableError(
-            f"backend {asked!r} cannot run: this version of fastgmm does not have it. "
-            f"Usable here: {', '.join(usable_backends())}"
+            f"backend {asked!r} cannot run: this version of fastgmm {has}. Usable here: {', '.join(usable_backends())}"
         )
     if asked not in _MODULES:
         given = f"FASTGMM_BACKEND={asked}" if forced else repr(asked)
@@ -62,9 +67,9 @@ def choose_backend(name: str = "auto", *arrays: Any) -> str:
     return asked
 
 
-def get_backend(name: str = "auto", *arrays: Any) -> Backend:
+def get_backend(name: str = "auto", *arrays: Any, family: str = "") -> Backend:
     """Return the backend's module for the arrays, or raise `BackendUnavailableError`."""
-    return cast(Backend, _load(choose_backend(name, *arrays)))
+    return cast(Backend, _load(choose_backend(name, *arrays, family=family)))
 
 
 def _load(name: str) -> Backend | str:

@@ -169,7 +169,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         sample_weight : array-like of shape (n_samples,), optional
             How often each row occurs. Rows of weight 0 equal absent rows.
         """
-        self.backend_ = choose_backend(self.backend, X)
+        self.backend_ = choose_backend(self.backend, X, family="em")
         rows, dtype = self._training_rows(X, sample_weight)
         return self._fit_rows(rows, dtype)
 
@@ -184,7 +184,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         if not isinstance(histogram, Histogram):
             found = type(histogram).__name__
             raise TypeError(f"histogram must be a fastgmm.Histogram, got {found}; use fit for arrays")
-        self.backend_ = choose_backend(self.backend)
+        self.backend_ = choose_backend(self.backend, family="em")
         self.n_features_in_ = 1
         values, counts = histogram.values.astype(np.float64), histogram.counts.astype(np.float64)
         return self._fit_rows(self._counted_rows(values[:, np.newaxis], counts), np.dtype(np.float64))
@@ -204,9 +204,11 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         Equal to `fit` on all rows at once from the same start. The starts "random", "random_from_data" and, for more
         than one feature, "optimal" are those of `fit`; "kmeans" and "k-means++" look at the first chunk only.
         """
-        self.backend_ = choose_backend(self.backend)
+        self.backend_ = choose_backend(self.backend, family="em")
         counts = self.histogram is True or self.histogram == "auto"
-        rows, dtype, names = stream_rows(chunks, counts, get_backend(self.backend_), resolve_n_jobs(self.n_jobs))
+        rows, dtype, names = stream_rows(
+            chunks, counts, get_backend(self.backend_, family="em"), resolve_n_jobs(self.n_jobs)
+        )
         self.n_features_in_ = rows.n_features
         if names is not None:
             self.feature_names_in_ = names
@@ -318,7 +320,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
             weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
             if not weights.all():
                 X, weights = X[weights > 0], weights[weights > 0]
-        kernels, n_jobs = get_backend(self.backend_), resolve_n_jobs(self.n_jobs)
+        kernels, n_jobs = get_backend(self.backend_, family="em"), resolve_n_jobs(self.n_jobs)
         if self.allow_nan and not counts_integers and np.isnan(X).any():
             if np.isnan(X).all(axis=0).any():
                 raise ValueError("every feature needs a value in at least one row, got a column of NaN only")
@@ -337,7 +339,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
 
     def _counted_rows(self, distinct: Float64Array, counts: Float64Array) -> ArrayRows:
         """Return distinct rows with their counts; one column of them goes to the histogram kernel."""
-        rows = ArrayRows(distinct, counts, get_backend(self.backend_), resolve_n_jobs(self.n_jobs))
+        rows = ArrayRows(distinct, counts, get_backend(self.backend_, family="em"), resolve_n_jobs(self.n_jobs))
         rows.counted = distinct.shape[1] == 1
         return rows
 
@@ -396,7 +398,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         result = self._checked_out(out, len(X))
         result = np.empty(shape, np.int64 if what == "labels" else X.dtype) if result is None else result
         wanted = {name: result if name == what else None for name in ("labels", "log_density", "responsibilities")}
-        kernels, n_jobs = get_backend(self.backend, X), resolve_n_jobs(self.n_jobs)
+        kernels, n_jobs = get_backend(self.backend, X, family="em"), resolve_n_jobs(self.n_jobs)
         if self.allow_nan and np.isnan(X).any():
             assign_missing(X, mixture, kernels, n_jobs, **wanted)
         else:

@@ -1,0 +1,28 @@
+"""FastGMM in a pipeline, its settings chosen by cross-validation."""
+
+import sys
+
+import matplotlib
+import numpy as np
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+from fastgmm import FastGMM
+
+rng = np.random.default_rng(0)
+X = np.concatenate([rng.normal(centre, 1.0, (300, 2)) for centre in ((0, 0), (6, 1), (2, 7))])
+
+search = GridSearchCV(
+    make_pipeline(StandardScaler(), FastGMM(random_state=0, n_jobs=1)),
+    {"fastgmm__n_components": [1, 2, 3, 4], "fastgmm__covariance_type": ["full", "spherical"]},
+    n_jobs=2,
+)
+search.fit(X)
+print(search.best_params_)
+
+plt.scatter(*X.T, c=search.predict(X), s=8)
+plt.savefig(sys.argv[1] if len(sys.argv) > 1 else "grid_search.png")
