@@ -20,6 +20,15 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--series", metavar="UID", help="DICOM series to read (default: the one with most slices)")
 
 
+def add_lungs(parser: argparse.ArgumentParser) -> None:
+    """Declare lungs that were made elsewhere."""
+    parser.add_argument(
+        "--lungs",
+        metavar="FILE|PATTERN",
+        help="take the lungs from this mask (all but 0); {case} in the path stands for the name of each scan",
+    )
+
+
 def add_out(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     """Declare the output folder."""
     parser.add_argument("-o", "--output", type=Path, required=required, metavar="DIR", help="folder for the results")

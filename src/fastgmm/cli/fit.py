@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _options.add_overwrite(parser)
     _options.add_preset(parser)
+    _options.add_lungs(parser)
     _options.add_fit(parser)
     _options.add_machine(parser)
 
@@ -40,6 +41,7 @@ def run(options: argparse.Namespace) -> int:
             settings=settings,
             allow_unordered=options.allow_unordered,
             on_event=tell,
+            lungs=options.lungs,
             **_options.reading(options),
         )
         if result.model is not None:

@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _options.add_scans(parser)
     _options.add_out(parser)
     _options.add_preset(parser)
+    _options.add_lungs(parser)
     parser.add_argument("--model", metavar="FILE", help="model.json to label with (default: published)")
     _options.add_unordered(parser)
     _options.add_machine(parser)
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
             overwrite=options.overwrite,
             inputs=_options.model_files(options),
             on_event=tell,
+            lungs=options.lungs,
             **_options.reading(options),
         )
     if options.json:

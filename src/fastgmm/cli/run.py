@@ -15,6 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _options.add_scans(parser)
     _options.add_out(parser)
     _options.add_preset(parser)
+    _options.add_lungs(parser)
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--model", metavar="FILE", help="model.json to label with (default: published)")
     chosen.add_argument("--fit", action="store_true", help="label with one mixture fitted on all scans given")
@@ -47,6 +48,7 @@ def run(options: argparse.Namespace) -> int:
             li_formula=options.li_formula,
             inputs=_options.model_files(options),
             on_event=tell,
+            lungs=options.lungs,
             **_options.reading(options),
         )
     if options.json:

@@ -69,6 +69,7 @@ def fit_cohort(
     n_jobs: int | None = None,
     assume_hu: bool = False,
     series: str | None = None,
+    lungs: str | None = None,
     on_event: OnEvent | None = None,
 ) -> FitResult:
     """Fit one five-component mixture over the lung voxels of all scans.
@@ -87,6 +88,8 @@ def fit_cohort(
         Take voxel values as HU even where they do not look like it.
     series : str, optional
         UID of the DICOM series to read.
+    lungs : str, optional
+        Path of a lung mask made elsewhere; {case} in it stands for the name of each scan.
     on_event : callable, optional
         Called with an `Event` at every step.
 
@@ -108,6 +111,7 @@ def fit_cohort(
         n_jobs=n_jobs,
         assume_hu=assume_hu,
         series=series,
+        lungs=lungs,
         on_event=on_event,
     )
     first = first_pass(plan_cases(paths), options.read, options, keep_lungs=False)
@@ -165,6 +169,6 @@ def _count(case: Case, take: Callable[[], Scan], options: Options) -> tuple[Phas
     options.stage(case, "reading")
     scan = take()
     options.stage(case, "lungs")
-    lungs = find_lungs(scan, options)
+    lungs = find_lungs(scan, case, options)
     part = collect_histogram(scan.volume, lungs.mask, options.settings, backend=options.backend, n_jobs=options.n_jobs)
     return part, lungs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from fastgmm.cohort._plan import Case
 from fastgmm.cohort._results import Event, OnEvent, Row
 from fastgmm.io import Scan, read_scan
 from fastgmm.lung import LI_FORMULAS, LungSettings
+
+CASE_PLACE = "{case}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,7 @@ class Options:
     n_jobs: int | None = None
     assume_hu: bool = False
     series: str | None = None
+    lungs: str | None = None
     preview: bool = True
     li_formula: str = "default"
     on_event: OnEvent | None = None
@@ -40,6 +44,19 @@ class Options:
     def read(self, case: Case) -> Scan:
         """Read the scan of a case."""
         return read_scan(case.path, assume_hu=self.assume_hu, series=self.series)
+
+    def lungs_path(self, case: Case) -> Path | None:
+        """Return the file of a case's lungs where they are made elsewhere: {case} stands for its name."""
+        return None if self.lungs is None else Path(self.lungs.replace(CASE_PLACE, case.name))
+
+    def lungs_paths(self, cases: Sequence[Case]) -> list[Path]:
+        """Return the files of all lungs made elsewhere, or raise if several scans would share one."""
+        if self.lungs is not None and len(cases) > 1 and CASE_PLACE not in self.lungs:
+            raise ValueError(
+                f"lungs must hold {CASE_PLACE}, which stands for the name of each scan, for {len(cases)} scans, "
+                f"got {self.lungs!r}"
+            )
+        return [path for path in map(self.lungs_path, cases) if path is not None]
 
     def stage(self, case: Case, text: str) -> None:
         """Tell that a step of a scan begins."""

@@ -38,6 +38,7 @@ def run_cohort(
     overwrite: bool = False,
     assume_hu: bool = False,
     series: str | None = None,
+    lungs: str | None = None,
     li_formula: str = "default",
     inputs: Paths = (),
     on_event: OnEvent | None = None,
@@ -69,6 +70,9 @@ def run_cohort(
         Take voxel values as HU even where they do not look like it.
     series : str, optional
         UID of the DICOM series to read.
+    lungs : str, optional
+        Path of a lung mask made elsewhere, in which every value but 0 is lung; {case} in it stands for the name of each
+        scan. It must have the geometry of the scan. Without it the lungs are found as the settings say.
     li_formula : {"default", "sum"}
         Formula of the lung involvement.
     inputs : sequence of path-like
@@ -99,6 +103,7 @@ def run_cohort(
         n_jobs=n_jobs,
         assume_hu=assume_hu,
         series=series,
+        lungs=lungs,
         preview=preview,
         li_formula=li_formula,
         on_event=on_event,
@@ -106,7 +111,7 @@ def run_cohort(
     if fit and model is not None:
         raise ValueError("model must be None with fit=True, got a model too; leave out one of the two")
     cases, kinds = plan_cases(paths), (*_VOLUMES, "overlay") if preview else _VOLUMES
-    files, others = (TABLE_NAME, MODEL_NAME), [Path(path) for path in inputs]
+    files, others = (TABLE_NAME, MODEL_NAME), [*map(Path, inputs), *options.lungs_paths(cases)]
     check_outputs(Path(out), cases, kinds=kinds, files=files, inputs=others, overwrite=overwrite)
     with OutputFolder(out) as folder:
         work = _fitted(cases, options, allow_unordered) if fit else _Work(cases, options.read, model)
@@ -126,6 +131,7 @@ def label_cohort(
     overwrite: bool = False,
     assume_hu: bool = False,
     series: str | None = None,
+    lungs: str | None = None,
     inputs: Paths = (),
     on_event: OnEvent | None = None,
 ) -> RunResult:
@@ -139,10 +145,12 @@ def label_cohort(
         n_jobs=n_jobs,
         assume_hu=assume_hu,
         series=series,
+        lungs=lungs,
         preview=False,
         on_event=on_event,
     )
-    cases, others = plan_cases(paths), [Path(path) for path in inputs]
+    cases = plan_cases(paths)
+    others = [*map(Path, inputs), *options.lungs_paths(cases)]
     check_outputs(Path(out), cases, kinds=_VOLUMES, inputs=others, overwrite=overwrite)
     with OutputFolder(out) as folder:
         return _label_all(_Work(cases, options.read, model), folder, options, measured=False)
@@ -212,7 +220,7 @@ def _label_one(
     options.stage(case, "reading")
     scan = take()
     options.stage(case, "lungs")
-    lungs = find_lungs(scan, options) if kept is None else kept.restore()
+    lungs = find_lungs(scan, case, options) if kept is None else kept.restore()
     return make_files(scan, lungs, case, model, folder.staging, options, measured=measured)
 
 

@@ -6,20 +6,28 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from fastgmm._packed_mask import PackedMask
 from fastgmm._types import UInt8Array
 from fastgmm.cohort._options import Options, output_path
 from fastgmm.cohort._overlay import WINDOW_HU, LegendEntry, draw_overlay
 from fastgmm.cohort._plan import Case
 from fastgmm.cohort._planes import choose_planes
 from fastgmm.cohort._png import write_png
-from fastgmm.io import Scan, label_extension, write_labels
+from fastgmm.errors import LungNotFoundError
+from fastgmm.io import Scan, label_extension, read_lung_mask, write_labels
 from fastgmm.lung import CLASSES, LungSegmentation, TissueModel, label_tissue, measure, segment_lungs, smooth_labels
 
 _WRITERS = 3
 
 
-def find_lungs(scan: Scan, options: Options) -> LungSegmentation:
-    """Return the lungs of a scan."""
+def find_lungs(scan: Scan, case: Case, options: Options) -> LungSegmentation:
+    """Return the lungs of a scan, those made elsewhere if there are."""
+    given = options.lungs_path(case)
+    if given is not None:
+        mask = PackedMask.from_array(read_lung_mask(given, scan))
+        if not mask.words.any():
+            raise LungNotFoundError(f"{given}: expected a mask with lungs, got one without any voxel set")
+        return LungSegmentation(mask, (f"lungs_given: the lungs are those of {given.name}",))
     return segment_lungs(
         scan.volume,
         scan.spacing_mm,

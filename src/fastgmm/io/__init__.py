@@ -8,6 +8,7 @@ from fastgmm.io._files import (
     write_labels,
     write_scan,
 )
+from fastgmm.io._lung_masks import read_lung_mask
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader, label_extension
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "list_dicom_series",
     "read_dicom_series",
     "read_header",
+    "read_lung_mask",
     "read_scan",
     "write_labels",
     "write_scan",

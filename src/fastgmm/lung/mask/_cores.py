@@ -150,18 +150,15 @@ def _share(core: PackedMask, words: AnyArray, n_voxels: int) -> float:
 def _are_two_lungs(lungs: list[Core], thorax: Thorax, middle: float) -> bool:
     """Whether the cores are those of two lungs of like size, side by side.
 
-    Either the two largest cores are, or all together are and none holds both lungs still.
+    None may hold both lungs still; then either the two largest are alike or those of each side together.
     """
     numbers = thorax.numbers
     width = max(int(core.record["x1"]) for core in lungs) - min(int(core.record["x0"]) for core in lungs)
+    reach = numbers.max_crossing_share * width
+    if any(min(core.record["x1"] - middle, middle - core.record["x0"]) >= reach for core in lungs):
+        return False
     sides = [[core for core in lungs if (core.x > middle) == is_left] for is_left in (False, True)]
-    if len(lungs) >= 2 and _are_alike(lungs[:1], lungs[1:2], numbers, width):
-        return True
-    crossing = any(
-        min(core.record["x1"] - middle, middle - core.record["x0"]) >= numbers.max_crossing_share * width
-        for core in lungs
-    )
-    return not crossing and _are_alike(sides[0], sides[1], numbers, width)
+    return _are_alike(lungs[:1], lungs[1:2], numbers, width) or _are_alike(sides[0], sides[1], numbers, width)
 
 
 def _are_alike(first: list[Core], second: list[Core], numbers: DefaultMaskSettings, width: int) -> bool:
