@@ -35,10 +35,10 @@ def test_erosion_and_dilation_equal_scipy(backend, shape, radius, density, seed)
     )
 
 
-@pytest.mark.parametrize("radius", [(0, 0, 0), (1, 1, 1), (2, 20, 70), (9, 3, 1)])
+@pytest.mark.parametrize("radius", [(0, 0, 0), (1, 1, 1), (1, 6, 70), (4, 3, 1)])
 def test_masks_at_the_faces_and_across_words(radius):
-    for box in ((slice(0, 3), slice(0, 5), slice(0, 66)), (slice(7, 12), slice(20, 40), slice(60, 200))):
-        mask = np.zeros((12, 40, 200), bool)
+    for box in ((slice(0, 2), slice(0, 5), slice(0, 66)), (slice(3, 5), slice(6, 12), slice(60, 200))):
+        mask = np.zeros((5, 12, 200), bool)
         mask[box] = True
         packed = PackedMask.from_array(mask)
         structure = ball(radius)
