@@ -139,7 +139,7 @@ def test_the_peripheral_consolidation_is_35_mm_wide_and_touches_the_chest_wall()
     assert extent_mm[0] == pytest.approx(35, abs=2)
     wall = neighbours(mass) & (thorax.truth.lungs == 0)
     assert np.count_nonzero(wall) * 1.4 > 300
-    assert np.mean(thorax.volume[wall] > AIR_BELOW_HU) > 0.95
+    assert np.median(thorax.volume[wall]) > -120
 
 
 def test_the_lungs_meet_in_front_with_less_than_2_mm_between_them(fine):

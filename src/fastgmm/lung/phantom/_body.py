@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastgmm.lung.phantom._anatomy import LEFT, LONG_MM, RIGHT, SIDES, Anatomy
-from fastgmm.lung.phantom._grid import Block, Float32Array
+from fastgmm.lung.phantom._grid import BLUR_MM, Block, Float32Array
 from fastgmm.lung.phantom._lungs import diaphragm
 from fastgmm.lung.phantom._shapes import Solid, blend, coverage, depth_of, paint
 
@@ -27,7 +27,7 @@ def paint_body(hu: Float32Array, anatomy: Anatomy, stomach: Solid, block: Block)
         paint(hu, block, [Solid((anatomy.apex - 70, -anatomy.chest_depth - 11, 66 * side), (60, 2.2, 44))], _FAT_HU)
     paint(hu, block, [anatomy.chest(3)], _FAT_HU)
     _paint_above_diaphragm(hu, anatomy, block)
-    if block.z[0] < max(anatomy.dome_top) + 2 * block.blur_mm[0]:
+    if block.z[0] < max(anatomy.dome_top) + 2 * BLUR_MM[0]:
         _paint_below_diaphragm(hu, anatomy, stomach, block)
 
 

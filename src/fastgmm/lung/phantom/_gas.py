@@ -8,7 +8,7 @@ import numpy as np
 
 from fastgmm._types import BoolArray
 from fastgmm.lung.phantom._anatomy import Anatomy
-from fastgmm.lung.phantom._grid import Block, Float32Array
+from fastgmm.lung.phantom._grid import BLUR_MM, Block, Float32Array
 from fastgmm.lung.phantom._lungs import diaphragm
 from fastgmm.lung.phantom._shapes import Solid, blend, coverage, depth_of, union_depth
 
@@ -48,7 +48,7 @@ def paint_gas(hu: Float32Array, gas: Gas, anatomy: Anatomy, block: Block) -> Boo
     bubbles = union_depth(gas.bubbles, block)
     blend(hu, coverage(bubbles), GAS_HU)
     inside = bubbles > 0
-    roof = gas.stomach.grown(max(block.spacing_mm) + max(block.blur_mm))
+    roof = gas.stomach.grown(max(block.spacing_mm) + max(BLUR_MM))
     part, where = block.window(roof.low(), roof.high())
     if 0 not in part.shape:
         inside[where] |= _paint_stomach_gas(hu[where], gas, roof, anatomy, part)
@@ -59,10 +59,10 @@ def _paint_stomach_gas(hu: Float32Array, gas: Gas, roof: Solid, anatomy: Anatomy
     surface = diaphragm(anatomy, part)
     steps = surface.above_mm / surface.step_mm
     above_level = np.float32(gas.level_mm) - part.axes[1]
-    stomach = np.minimum(depth_of(gas.stomach, part), above_level / np.float32(part.blur_mm[1]))
+    stomach = np.minimum(depth_of(gas.stomach, part), above_level / np.float32(BLUR_MM[1]))
     below_wall = steps < -_WALL_STEPS
     blend(hu, coverage(stomach) * below_wall, GAS_HU)
-    over_gas = (depth_of(roof, part) > 0) & (above_level > -np.float32(part.spacing_mm[1] + part.blur_mm[1]))
+    over_gas = (depth_of(roof, part) > 0) & (above_level > -np.float32(part.spacing_mm[1] + BLUR_MM[1]))
     hu[over_gas & ~below_wall & (steps <= 0)] = _WALL_HU
     inside: BoolArray = (stomach > 0) & below_wall
     return inside

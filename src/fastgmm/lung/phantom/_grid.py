@@ -17,8 +17,8 @@ Window = tuple[slice, slice, slice]
 # The standard image: what it shows of the thorax, from below the domes of the diaphragm to above the apices.
 HEIGHT_MM = 300.0
 FIELD_MM = 360.0
-# What the scanner resolves in the plane, however far apart the pixels are; along z it is the distance of the slices.
-RESOLUTION_MM = 0.8
+# Widths over which the scanner averages along (z, y, x), however far apart the voxels are: thin slices, a sharp kernel.
+BLUR_MM = (1.2, 0.8, 0.8)
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,6 @@ class Block:
         return self.z.size, self.y.size, self.x.size
 
     @property
-    def blur_mm(self) -> Vector3:
-        """Widths over which the scanner averages along (z, y, x)."""
-        return max(self.spacing_mm[0], RESOLUTION_MM), RESOLUTION_MM, RESOLUTION_MM
-
-    @property
     def axes(self) -> tuple[Float32Array, Float32Array, Float32Array]:
         """Coordinates shaped to be broadcast against each other."""
         return self.z[:, None, None], self.y[None, :, None], self.x[None, None, :]
@@ -52,7 +47,7 @@ class Block:
     def window(self, low: Sequence[float], high: Sequence[float], margin: float = 1.5) -> tuple[Block, Window]:
         """Return the part in the box low..high (mm), grown by the margin (widths of the blur), and where it lies."""
         parts = []
-        for coordinates, first, last, step in zip((self.z, self.y, self.x), low, high, self.blur_mm, strict=True):
+        for coordinates, first, last, step in zip((self.z, self.y, self.x), low, high, BLUR_MM, strict=True):
             start = np.searchsorted(coordinates, first - margin * step)
             stop = np.searchsorted(coordinates, last + margin * step, side="right")
             parts.append(slice(int(start), max(int(start), int(stop))))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from fastgmm.lung.phantom._anatomy import LONG_MM, SIDES, Anatomy
-from fastgmm.lung.phantom._grid import HEIGHT_MM, RESOLUTION_MM, Block, Float32Array, make_grid
+from fastgmm.lung.phantom._grid import BLUR_MM, HEIGHT_MM, Block, Float32Array, make_grid
 from fastgmm.lung.phantom._shapes import Solid, depth_of, union_depth
 
 # The diaphragm: its dome lies at this distance from the midline, and these are its half-axes to where it has fallen by
@@ -25,7 +25,7 @@ def lung_depth(anatomy: Anatomy, block: Block) -> Float32Array:
     np.minimum(depth, surface.above_mm / surface.blur_mm, out=depth)
     np.minimum(depth, -union_depth(mediastinum(anatomy), block), out=depth)
     beside = np.abs(left_of_junction(anatomy, block)) - np.float32(anatomy.junction_mm / 2)
-    np.minimum(depth, beside / np.float32(block.blur_mm[2]), out=depth)
+    np.minimum(depth, beside / np.float32(BLUR_MM[2]), out=depth)
     return depth
 
 
@@ -40,7 +40,7 @@ def points_in_lungs(anatomy: Anatomy, rng: np.random.Generator) -> Float32Array:
     _, high_y, high_x = anatomy.chest().high()
     shape = int(HEIGHT_MM / _POINTS_MM), int(2 * high_y / _POINTS_MM), int(2 * high_x / _POINTS_MM)
     grid = make_grid(shape, (_POINTS_MM,) * 3, (HEIGHT_MM / 2, 0.0, 0.0))
-    index = np.argwhere(lung_depth(anatomy, grid) * np.float32(RESOLUTION_MM) > 4)
+    index = np.argwhere(lung_depth(anatomy, grid) * np.float32(min(BLUR_MM)) > 4)
     points = np.stack([grid.z[index[:, 0]], grid.y[index[:, 1]], grid.x[index[:, 2]]], axis=1)
     return points + rng.uniform(-_POINTS_MM / 2, _POINTS_MM / 2, points.shape).astype(np.float32)
 
@@ -75,7 +75,7 @@ def diaphragm(anatomy: Anatomy, block: Block) -> Diaphragm:
     height = dome - np.float32(anatomy.dome_drop) * q ** np.float32(_DOME_POWER)
     fall = np.float32(2 * anatomy.dome_drop * _DOME_POWER) * q ** np.float32(_DOME_POWER - 1)
     slope_x, slope_y = np.abs(fall * across) / np.float32(_DOME_WIDTH_MM), np.abs(fall * along) / reach
-    bz, by, bx = (np.float32(b) for b in block.blur_mm)
+    bz, by, bx = (np.float32(b) for b in BLUR_MM)
     sz, sy, sx = (np.float32(s) for s in block.spacing_mm)
     blur = np.sqrt(bz**2 + (slope_x * bx) ** 2 + (slope_y * by) ** 2)
     return Diaphragm(z - height, blur, np.maximum(sz, np.maximum(slope_x * sx, slope_y * sy)))
@@ -89,10 +89,10 @@ def mediastinum(anatomy: Anatomy) -> list[Solid]:
     solids = [
         Solid((0, depth, 0), (1, 53, 34), (LONG_MM, 0, 0)),  # spine and the muscle beside it
         Solid((0, 25, carina_x + 3), (1, 24, 17), (LONG_MM, 0, 0)),  # trachea, oesophagus, azygos vein
-        Solid((carina_z - 10, -17, 2), (30, 39, 34), (120, 0, 0)),  # great vessels, heart's root
-        Solid((carina_z + 100, -40, 0), (50, 60, 36)),  # behind the manubrium
+        Solid((carina_z - 10, -21, 2), (30, 45, 34), (120, 0, 0)),  # great vessels, heart's root
+        Solid((carina_z + 100, -40, 0), (56, 60, 36)),  # behind the manubrium
         heart.grown(3),
-        Solid((heart.center[0] - 15, -depth + 4, 8), (62, 34, 36)),  # fat between heart and sternum
+        Solid((heart.center[0] - 13, -depth + 4, 8), (66, 34, 36)),  # fat between heart and sternum
         Solid((carina_z + 10, 22, 14), (24, 30, 20)),  # aortic arch
         Solid((carina_z - LONG_MM + 10, 48, 18), (20, 15, 15), (LONG_MM, 0, 0)),  # descending aorta
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastgmm.lung.phantom._anatomy import Anatomy
-from fastgmm.lung.phantom._grid import Block, Float32Array
+from fastgmm.lung.phantom._grid import BLUR_MM, Block, Float32Array
 from fastgmm.lung.phantom._shapes import blend, coverage, depth_of
 
 AIR_HU = -1000.0
@@ -22,7 +22,7 @@ def paint_outside(hu: Float32Array, anatomy: Anatomy, block: Block) -> None:
     hu[...] = AIR_HU
     z, y, x = block.axes
     skin = anatomy.skin()
-    resolution = np.float32(block.blur_mm[1])
+    resolution = np.float32(BLUR_MM[1])
     away = depth_of(skin.grown(_CLOTH_AWAY_MM), block)
     away *= resolution
     away += 1.6 * np.sin(x / 17 + z / 41) + 1.4 * np.sin(z / 29 + y / 23)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastgmm.lung.phantom._grid import Block, Float32Array, Vector3
+from fastgmm.lung.phantom._grid import BLUR_MM, Block, Float32Array, Vector3
 
 FAR = np.float32(1e3)
 _SMALL = np.float32(1e-12)
@@ -52,7 +52,7 @@ def depth_of(solid: Solid, block: Block) -> Float32Array:
     total: list[Float32Array] = []
     slopes: list[Float32Array] = []
     for axis, center, radius, flat, step in zip(
-        block.axes, solid.center, solid.radii, solid.flat, block.blur_mm, strict=True
+        block.axes, solid.center, solid.radii, solid.flat, BLUR_MM, strict=True
     ):
         u = np.maximum(np.abs(axis - np.float32(center)) - np.float32(flat), 0) / np.float32(radius)
         total.append(u**p)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastgmm._types import BoolArray
-from fastgmm.lung.phantom._grid import Block, Float32Array
+from fastgmm.lung.phantom._grid import BLUR_MM, Block, Float32Array
 from fastgmm.lung.phantom._shapes import coverage
 
 
@@ -56,7 +56,7 @@ def draw_tubes(tubes: Tubes, block: Block) -> tuple[Float32Array, BoolArray]:
     radius = np.maximum(tubes.start_radius, tubes.end_radius)[:, None]
     low = np.minimum(tubes.start, tubes.end) - radius
     high = np.maximum(tubes.start, tubes.end) + radius
-    reach = 1.5 * np.float32(block.blur_mm[0])
+    reach = 1.5 * np.float32(BLUR_MM[0])
     near = (low[:, 0] <= block.z[-1] + reach) & (high[:, 0] >= block.z[0] - reach)
     for i in np.flatnonzero(near):
         part, where = block.window(low[i], high[i])
@@ -82,17 +82,17 @@ def _draw(tubes: Tubes, i: int, part: Block, covered: Float32Array, inside: Bool
     along += first
     depth = np.subtract(along, distance, out=along)
     inside |= depth > 0
-    width = _width_across(axis, part.blur_mm)
+    width = _width_across(axis)
     # A tube thinner than the blur fills no more of a voxel than its cross-section does.
     most = min(np.float32(1), np.float32(np.pi) * (max(first, last) / width) ** 2)
     depth *= 1 / width
     np.maximum(covered, np.minimum(coverage(depth), most), out=covered)
 
 
-def _width_across(axis: Float32Array, blur_mm: Sequence[float]) -> np.float32:
+def _width_across(axis: Float32Array) -> np.float32:
     """Return the root mean square width of the blur perpendicular to an axis."""
     length2 = float(axis @ axis)
-    blur2 = np.square(blur_mm)
+    blur2 = np.square(BLUR_MM)
     if length2 == 0.0:
         return np.float32(np.sqrt(blur2.mean()))
     return np.float32(np.sqrt((blur2.sum() - blur2 @ np.square(axis) / length2) / 2))
