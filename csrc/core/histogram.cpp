@@ -1,3 +1,11 @@
+// Histograms, label tables and thresholds: the volume dealt out in stretches of rows, a few calls per row.
+//
+// Every worker of a histogram has 32-bit counters of its own, emptied into 64-bit totals before they
+// overflow. 8- and 16-bit values are counted in a table of all of them; others in a table of their span, or
+// by sorting where that would be too wide. The running index at which a task begins, which the phases need,
+// comes from a count of the mask's bits beforehand.
+//
+// Cost: one read of the voxels under the mask (two for int32); O(n log n) when sorted.
 #include "core/histogram.h"
 
 #include <cstring>

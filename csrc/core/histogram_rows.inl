@@ -1,10 +1,13 @@
 // Stretches of n voxels, 64 at a time, under the words of a mask (all of them where words is null).
 //
-// Count: the voxel of running index i adds to the private 32-bit counter (value, i mod lanes). Neighbouring
-// voxels so meet different counters, which keeps equal values from waiting for each other, and a lane is all
-// of one phase. Empty words cost one test. Look up: compare with each value where the table changes and add
-// the jump, in vectors; tables with many changes are read voxel by voxel. Compare: a byte per voxel, then its
-// top bits as a word. Cost: near one read of the voxels under the mask, plus one write of the labels.
+// - Count: the voxel of running index i adds to the private 32-bit counter (value, i mod lanes). Neighbouring
+//   voxels meet different counters, so that equal values need not wait for each other; a lane is of one
+//   phase.
+// - Look up: compare with each value where the table changes and add the jump, in vectors; tables that change
+//   often are read voxel by voxel.
+// - Compare: a byte per voxel, then the bytes' top bits as a word.
+//
+// Cost: near one read of the voxels under the mask, plus one write of the labels; an empty word is one test.
 
 inline std::uint64_t stretch_word(const std::uint64_t* words, std::int64_t n, std::int64_t first) {
   return words ? words[first / 64] : low_ones(static_cast<int>(n - first < 64 ? n - first : 64));

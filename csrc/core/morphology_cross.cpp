@@ -1,8 +1,11 @@
-// Opening with the 6-neighbour cross as a wavefront: while one slice enters, every step of erosion and
-// dilation takes the slice that has just become possible, so that the mask is read once and written once and
-// nothing else is stored than three slices per step. A task is a block of rows and slices; its surroundings,
-// as wide as there are steps, are worked out again. Slices without a voxel cost nothing. Many iterations take
-// several such passes. Cost: 2 * iterations * n / 64 word steps; memory per thread about 256 KiB.
+// Opening with the 6-neighbour cross as a wavefront.
+//
+// While one slice enters, every step of erosion and dilation takes the slice that has just become possible,
+// so that the mask is read once and written once, and nothing else is stored than three slices per step. A
+// task is a block of rows and slices; its surroundings, as wide as there are steps, are worked out again.
+// Slices without a voxel cost nothing. Many iterations take several such passes.
+//
+// Cost: 2 * iterations word steps per 64 voxels; memory per thread about 256 KiB.
 #include <algorithm>
 #include <cstring>
 #include <utility>
