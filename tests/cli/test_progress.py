@@ -14,6 +14,7 @@ EVENTS = [
     (Event("warning", None, "few scans"), ["warning: few scans"]),
     (Event("done", CASE, time_s=0.126, row=ROW), ["[2/7] a: done in 0.13 s, lungs 5123 ml"]),
     (Event("done", CASE, time_s=1.0), ["[2/7] a: done in 1.00 s"]),
+    (Event("counted", CASE, time_s=1.0), ["[2/7] a: counted for the fit in 1.00 s"]),
     (
         Event("done", CASE, time_s=1.0, row={**ROW, "warnings": "thick: x"}),
         ["[2/7] a: warning: thick: x", "[2/7] a: done in 1.00 s, lungs 5123 ml"],

@@ -278,3 +278,15 @@ def test_wrong_options_are_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ValueError, match="backend must be one of"):
         run(["a.nrrd"], tmp_path / "out", backend="x")
     assert names_in(tmp_path) == []
+
+
+def test_a_fit_tells_what_it_noticed_about_its_scans(tmp_path):
+    from fastgmm.io import Scan, write_scan
+
+    thick = Scan(path=tmp_path / "thick.nrrd", volume=chest(), spacing_mm=(5.0, 0.8, 0.7))
+    write_scan(thick.path, thick)
+    events = []
+    result = fit_cohort([thick.path], settings=SMALL, allow_unordered=True, on_event=events.append)
+    assert result.warnings[0].startswith("thick: slice_spacing: slices are 5 mm apart")
+    assert "fitted on 1 scans" in result.warnings[1]
+    assert [event.kind for event in events if event.kind != "stage"] == ["warning", "counted", "warning"]

@@ -109,7 +109,7 @@ def _explain(error: Exception) -> tuple[int, str]:
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, TissueModelError):
         return SOME_FAILED, text
-    if isinstance(error, UsageError | FastGMMError | ValueError | TypeError | OSError):
+    if isinstance(error, UsageError | FastGMMError | ValueError | OSError):
         return WRONG_USE, text
     return SOME_FAILED, f"unexpected {type(error).__name__}: {text}; please report it, {_TRACEBACK}=1 shows where"
 

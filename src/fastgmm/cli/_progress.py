@@ -98,9 +98,12 @@ def event_lines(event: Event) -> list[str]:
     return lines
 
 
+_DONE = {"counted": "counted for the fit", "done": "done"}
+
+
 def _summary(event: Event) -> str:
     """Return what came out of a scan."""
-    words = [] if event.time_s is None else [f"done in {event.time_s:.2f} s"]
+    words = [f"{_DONE[event.kind]} in {event.time_s:.2f} s"]
     if event.row is not None:
         words.append(f"lungs {event.row['lung_volume_ml']:.0f} ml")
     return ", ".join(words)

@@ -58,6 +58,7 @@ class FirstPass:
     parts: dict[str, PhasedHistogram]
     lungs: dict[str, KeptLungs]
     failures: list[Failure]
+    warnings: list[str]
 
 
 def fit_cohort(
@@ -115,21 +116,25 @@ def fit_cohort(
         on_event=on_event,
     )
     first = first_pass(plan_cases(paths), options.read, options, keep_lungs=False)
-    result = FitResult(failures=first.failures)
+    result = FitResult(failures=first.failures, warnings=first.warnings)
     if first.parts:
-        result.model, result.warnings = fit_model(first, options, allow_unordered)
+        result.model, more = fit_model(first, options, allow_unordered)
+        result.warnings += more
         result.cases = list(first.parts)
         result.n_voxels = sum(part.n for part in first.parts.values())
     return result
 
 
 def first_pass(cases: list[Case], read: Callable[[Case], Scan], options: Options, *, keep_lungs: bool) -> FirstPass:
-    """Find the lungs of every scan and count their HU; keep the masks where labels are to follow."""
-    found = FirstPass({}, {}, [])
+    """Find the lungs of every scan and count their HU.
+
+    With `keep_lungs`, labels are to follow: the masks are kept, and warnings are left to the pass that makes them.
+    """
+    found = FirstPass({}, {}, [], [])
     for case, take in read_ahead(cases, read, ahead=options.threads > 1):
         start = perf_counter()
         try:
-            part, lungs = _count(case, take, options)
+            part, lungs, noted = _count(case, take, options)
         except Exception as error:
             fail(found.failures, case, error, options)
             continue
@@ -137,7 +142,10 @@ def first_pass(cases: list[Case], read: Callable[[Case], Scan], options: Options
         if keep_lungs:
             found.lungs[case.name] = KeptLungs.keep(lungs)
         else:
-            options.done(case, perf_counter() - start, None)
+            found.warnings += [f"{case.name}: {text}" for text in noted]
+            for text in noted:
+                options.tell(Event("warning", case, text))
+        options.tell(Event("counted", case, time_s=perf_counter() - start))
     return found
 
 
@@ -165,10 +173,13 @@ def fail(
     options.tell(Event("failed", case, failures[-1].error))
 
 
-def _count(case: Case, take: Callable[[], Scan], options: Options) -> tuple[PhasedHistogram, LungSegmentation]:
+def _count(
+    case: Case, take: Callable[[], Scan], options: Options
+) -> tuple[PhasedHistogram, LungSegmentation, tuple[str, ...]]:
+    """Return the histogram of a scan's lungs, the lungs, and warnings."""
     options.stage(case, "reading")
     scan = take()
     options.stage(case, "lungs")
     lungs = find_lungs(scan, case, options)
     part = collect_histogram(scan.volume, lungs.mask, options.settings, backend=options.backend, n_jobs=options.n_jobs)
-    return part, lungs
+    return part, lungs, (*scan.warnings, *lungs.warnings)

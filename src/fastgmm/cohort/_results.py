@@ -20,16 +20,16 @@ class Event:
     Attributes
     ----------
     kind : str
-        "stage" (text names what begins), "warning", "done", "failed" (text is the one-line error).
+        "stage" (text names what begins), "warning", "counted" (for the fit), "done", "failed" (text is the error).
     case : Case or None
     text : str
     time_s : float or None
-        For "done": from the start of the scan's reading or computing to its files in place.
+        For "counted" and "done": from the start of the scan's reading or computing to its files in place.
     row : mapping or None
         For "done": the measures.
     """
 
-    kind: Literal["stage", "warning", "done", "failed"]
+    kind: Literal["stage", "warning", "counted", "done", "failed"]
     case: Case | None
     text: str = ""
     time_s: float | None = None
