@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ def write_whole(path: Path, pieces: Iterable[Any], inputs: Iterable[Path] = ()) 
         The file cannot be written; nothing is left behind.
     """
     _check_not_an_input(path, inputs)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    unfinished = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:
         with open(unfinished, "xb", buffering=0) as file:
             for piece in pieces:

@@ -7,7 +7,6 @@ import math
 import os
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -94,7 +93,7 @@ class TissueModel:
     @classmethod
     def published(cls) -> TissueModel:
         """Return the paper's model, trained on data under CC BY-NC; cite the paper when you use it."""
-        text = resources.files("fastgmm.lung").joinpath("published_model.json").read_text(encoding="utf-8")
+        text = Path(__file__).with_name("published_model.json").read_text(encoding="utf-8")
         return cls._from_document(json.loads(text), "published_model.json")
 
     @classmethod
