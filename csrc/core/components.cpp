@@ -40,7 +40,7 @@ struct NeighbourRow {
 struct Neighbours {
   NeighbourRow rows[4];
   int n_rows;
-  explicit Neighbours(int connectivity)
+  explicit Neighbours(int connectivity)  // a, c, b, d of components_rows.inl
       : rows{{0, -1, connectivity >= 18},
              {-1, 0, connectivity >= 18},
              {-1, -1, connectivity == 26},

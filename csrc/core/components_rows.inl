@@ -1,17 +1,17 @@
 // Connected components on runs of set bits: the loops over rows.
 //
 // A run is known by its number in scan order; where it lies is read off the mask's words when needed, so a
-// run costs one index. Rows seen end on (y to the right, z downwards, x away from the reader), r being the
-// row at hand:
+// run costs one index. A row r looks back at the rows a, b, c, d (seen end on: y to the right, z downwards, x
+// away from the reader):
 //
-//     b c d      6 neighbours: a, c        18: a, c also one step aside in x; b, d        26: all four, also
-//     aside a r
+//     b c d         6 neighbours: a, c                    contact: a maximal piece of r & c
+//     a r          18: a and c also aside in x; b, d      aside: or a run that starts where the other row's
+//                  26: all four also aside                       has just ended
 //
-// Two rows meet where a contact starts: a maximal piece of p & q, or, aside, one run starting where the other
-// has just ended. The number of runs started up to that bit names both runs, and one union joins them
-// (shared/union_find.h). Cost: a few operations per word and neighbour row, one union per contact, no label
-// volume. After: He, Chao, Suzuki, "A run-based two-scan labeling algorithm", IEEE Trans. Image Processing 17
-// (2008).
+// The number of runs that started up to the first bit of a contact names both runs, and one union joins them
+// (shared/union_find.h). Cost: a few operations per word and row looked at, one union per contact; no label
+// volume. Slabs of rows are labelled apart, then joined at their seams.
+// After: He, Chao, Suzuki, "A run-based two-scan labeling algorithm", IEEE Trans. Image Processing 17 (2008).
 
 // Bit x is set where bit x - 1 of the row is; `before` is the word to the left.
 inline std::uint64_t step_right(std::uint64_t word, std::uint64_t before) {

@@ -1,8 +1,7 @@
 // A median by counting, and reflection at a border.
 //
-// The labels that occur are v0 < v1 < … < vm. The value of 0-based rank r among n exceeds v exactly if at
-// least n - r of the n do, so it is v0 plus the step v(i+1) - v(i) for every i with: count(label > vi) >= n -
-// r.
+// Let v0 < v1 < … < vm be the labels that occur. The one of 0-based rank r among n is above v exactly if at
+// least n - r of the n are, so it is v0 plus v(i+1) - v(i) for each i where count(label > vi) >= n - r.
 #pragma once
 #include "shared/portable.h"
 
