@@ -73,6 +73,24 @@ def test_a_missing_extension_is_an_error_and_no_fall_back():
     assert choose_backend("reference") == "reference"
 
 
+@pytest.mark.usefixtures("without_the_extension")
+def test_auto_is_numba_where_only_that_has_the_family():
+    assert choose_backend(family="em") == "numba"
+    with pytest.raises(BackendUnavailableError, match="'cpp' cannot run"):
+        choose_backend(family="median")
+
+
+@pytest.mark.usefixtures("without_the_extension")
+def test_a_missing_numba_names_its_extra(monkeypatch):
+    monkeypatch.setitem(_registry._loaded, "numba", "No module named 'numba'")
+    with pytest.raises(
+        BackendUnavailableError, match=r"'numba' cannot run: No module .* pip install 'fastgmm\[numba\]'"
+    ):
+        choose_backend("numba", family="em")
+    with pytest.raises(BackendUnavailableError, match="'cpp' cannot run"):
+        choose_backend(family="em")
+
+
 def test_cupy_arrays_are_refused_by_name():
     cupy_array = type("ndarray", (), {"__module__": "cupy._core.core"})()
     with pytest.raises(BackendUnavailableError, match=r"CuPy arrays need the cuda backend.*cupy\.asnumpy"):

@@ -38,7 +38,8 @@ def usable_backends() -> list[str]:
 def choose_backend(name: str = "auto", *arrays: Any, family: str = "") -> str:
     """Return the name of the backend for the arrays, or raise `BackendUnavailableError`.
 
-    "auto" means the environment variable FASTGMM_BACKEND if set, else cpp. `family` is the kernel family that is
+    "auto" means the environment variable FASTGMM_BACKEND if set, else cpp, or numba where the extension is missing and
+    numba has the family. `family` is the kernel family that is
     needed; without one, all are.
     """
     if not isinstance(name, str):
@@ -49,7 +50,7 @@ def choose_backend(name: str = "auto", *arrays: Any, family: str = "") -> str:
                 "CuPy arrays need the cuda backend, which this version does not have; pass NumPy arrays (cupy.asnumpy)"
             )
     forced = os.environ.get("FASTGMM_BACKEND") if name == "auto" else None
-    asked = forced or ("cpp" if name == "auto" else name)
+    asked = forced or (_first_choice(family) if name == "auto" else name)
     if asked in _PLANNED or (asked in _PARTIAL and family not in _PARTIAL[asked]):
         has = f"has only its {', '.join(_PARTIAL[asked])} kernels" if asked in _PARTIAL else "does not have it"
         raise BackendUnavailableError(
@@ -70,6 +71,11 @@ def choose_backend(name: str = "auto", *arrays: Any, family: str = "") -> str:
 def get_backend(name: str = "auto", *arrays: Any, family: str = "") -> Backend:
     """Return the backend's module for the arrays, or raise `BackendUnavailableError`."""
     return cast(Backend, _load(choose_backend(name, *arrays, family=family)))
+
+
+def _first_choice(family: str) -> str:
+    """Return cpp, or numba where only that runs."""
+    return "numba" if not can_use("cpp")[0] and family in _PARTIAL["numba"] and can_use("numba")[0] else "cpp"
 
 
 def _load(name: str) -> Backend | str:

@@ -1,6 +1,8 @@
-"""Kernels compiled by Numba at run time: the em family in this version."""
+"""Kernels compiled by Numba at run time: the em family in this version.
 
-from fastgmm.backends._numba.em import em_assign, em_moments, em_step
-from fastgmm.backends._numba.em_histogram import em_histogram
+The machine code kept on disk does not follow changes of another file: after an edit here, remove __pycache__.
+"""
+
+from fastgmm.backends._numba.em import em_assign, em_histogram, em_moments, em_step
 
 __all__ = ["em_assign", "em_histogram", "em_moments", "em_step"]

@@ -1,90 +1,87 @@
-"""EM steps and assignment of rows, in fixed chunks that threads take and that are added up in order."""
+"""Expectation-maximisation in Numba: the chunks of rows, the threads, and the outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
 
 from fastgmm._types import AnyArray, Float64Array, Int64Array
-from fastgmm.backends._contract import Mixture, Moments
-from fastgmm.backends._numba.em_histogram import compiled, exp_fixed, log_fixed
+from fastgmm.backends._contract import HistogramFit, Mixture, Moments
+from fastgmm.backends._numba import em_blocks, em_lanes
+from fastgmm.backends._numba.gaussian import LANES
 
-_ROWS = 4096
-
-
-@compiled  # type: ignore[untyped-decorator]
-def _log_joint(rows: AnyArray, offsets: AnyArray, means: AnyArray, factors: AnyArray, joint: AnyArray) -> None:
-    """Write offsets - |P' (x - mean)|^2 / 2 of shape (m, K); factors (K or 1, d or 1, d), a diagonal has one row."""
-    d = means.shape[1]
-    for row in range(rows.shape[0]):
-        for k in range(means.shape[0]):
-            factor = factors[k % factors.shape[0]]
-            distance = 0.0
-            for j in range(d):
-                scaled = 0.0
-                if factor.shape[0] == d and d > 1:
-                    for i in range(j + 1):
-                        scaled += (rows[row, i] - means[k, i]) * factor[i, j]
-                else:
-                    scaled = (rows[row, j] - means[k, j]) * factor[0, j]
-                distance += scaled * scaled
-            joint[row, k] = offsets[k] - 0.5 * distance
+T = TypeVar("T")
+_KINDS = {"full": em_blocks.FULL, "tied": em_blocks.TIED, "diag": em_blocks.DIAG}
+_MAX_CHUNKS = 16  # each has sums of its own, added in rising order
+_PIECE_NUMBERS = 1 << 18  # values copied feature by feature at a time
 
 
-@compiled  # type: ignore[untyped-decorator]
-def _soften(joint: AnyArray, density: AnyArray) -> None:
-    """Turn log densities (m, K) into responsibilities, and write the log density of each row."""
-    for row in range(joint.shape[0]):
-        largest, total = joint[row, 0], 0.0
-        for k in range(1, joint.shape[1]):
-            largest = max(largest, joint[row, k])
-        for k in range(joint.shape[1]):
-            joint[row, k] = exp_fixed(joint[row, k] - largest)
-            total += joint[row, k]
-        for k in range(joint.shape[1]):
-            joint[row, k] /= total
-        density[row] = largest + log_fixed(total)
-
-
-@compiled  # type: ignore[untyped-decorator]
-def _add_moments(
-    rows: AnyArray, masses: AnyArray, means: AnyArray, mass: AnyArray, first: AnyArray, second: AnyArray
-) -> None:
-    """Add the moments of the rows; second has shape (K, d, d), (K, 1, d) for variances only, or none."""
-    d = means.shape[1]
-    for row in range(rows.shape[0]):
-        for k in range(means.shape[0]):
-            share = masses[row, k]
-            mass[k] += share
-            for i in range(d):
-                moment = share * (rows[row, i] - means[k, i])
-                first[k, i] += moment
-                if second.shape[0] and second.shape[1] == 1:
-                    second[k, 0, i] += moment * (rows[row, i] - means[k, i])
-                elif second.shape[0]:
-                    for j in range(d):
-                        second[k, i, j] += moment * (rows[row, j] - means[k, j])
+def em_histogram(
+    values: Float64Array,
+    counts: Float64Array,
+    weights: Float64Array,
+    means: Float64Array,
+    precisions_cholesky: Float64Array,
+    *,
+    tol: float,
+    max_iter: int,
+    reg_covar: float,
+    variance_floor: float,
+    lower_bound: float,
+    n_jobs: int,
+) -> HistogramFit:
+    """Run EM on values that occur counts times."""
+    x = _in_lanes(values, values[0] if values.size else 0.0)
+    count = _in_lanes(counts, 0.0)
+    weights, means, precisions = (array.copy() for array in (weights, means, precisions_cholesky))
+    variances = 1.0 / (precisions * precisions)
+    mass = em_lanes.tree_sum(count.sum(axis=0)) if len(count) else 0.0
+    lower_bounds: list[float] = []
+    converged, collapsed = False, -1
+    while len(lower_bounds) < max_iter and not converged:
+        offsets = em_lanes.component_offsets(weights, precisions)
+        moments, likelihood = em_lanes.e_step(x, count, means, precisions, offsets)
+        collapsed = em_lanes.m_step(moments, reg_covar, variance_floor, weights, means, variances, precisions)
+        if collapsed >= 0:
+            break
+        previous, lower_bound = lower_bound, likelihood / mass
+        lower_bounds.append(lower_bound)
+        converged = abs(lower_bound - previous) < tol
+    return HistogramFit(
+        weights, means, variances, precisions, np.array(lower_bounds, np.float64), bool(converged), int(collapsed)
+    )
 
 
 def em_step(X: AnyArray, weights: Float64Array | None, mixture: Mixture, n_jobs: int) -> Moments:
     """Return the moments for the responsibilities under the mixture, and the log-likelihood."""
+    given = _prepared(mixture)
 
-    def shares(begin: int, rows: Float64Array) -> tuple[Float64Array, float]:
-        joint, density = _softened(rows, mixture)
-        if weights is None:
-            return joint, float(density.sum())
-        part = weights[begin : begin + len(rows)]
-        return joint * part[:, np.newaxis], float(density @ part)
+    def chunk_moments(begin: int, end: int) -> Moments:
+        sums = _no_moments(mixture.means, mixture.kind)
+        likelihood = 0.0
+        for first, last, columns in _pieces(X, begin, end):
+            mass_of_row = np.ones(last - first) if weights is None else np.ascontiguousarray(weights[first:last])
+            likelihood += em_blocks.step(columns, mass_of_row, *given, *sums)
+        return Moments(likelihood, *sums)
 
-    return _sum_chunks(X, mixture.means, mixture.kind, shares, n_jobs)
+    return _total(_over_chunks(len(X), n_jobs, chunk_moments), mixture.kind)
 
 
 def em_moments(X: AnyArray, responsibilities: Float64Array, means: Float64Array, kind: str, n_jobs: int) -> Moments:
     """Return the moments for given responsibilities of shape (n, K)."""
-    return _sum_chunks(X, means, kind, lambda begin, rows: (responsibilities[begin : begin + len(rows)], 0.0), n_jobs)
+
+    def chunk_moments(begin: int, end: int) -> Moments:
+        sums = _no_moments(means, kind)
+        for first, last, columns in _pieces(X, begin, end):
+            shares = np.ascontiguousarray(responsibilities[first:last].T)
+            em_blocks.moments_of(columns, shares, _KINDS[kind], means, *sums)
+        return Moments(0.0, *sums)
+
+    return _total(_over_chunks(len(X), n_jobs, chunk_moments), kind)
 
 
 def em_assign(
@@ -96,66 +93,79 @@ def em_assign(
     n_jobs: int,
 ) -> None:
     """Write the most probable component, the log density, and the responsibilities of each row."""
+    given = _prepared(mixture)
 
-    def assign(begin: int) -> None:
-        rows = _chunk(X, begin)
-        part = slice(begin, begin + len(rows))
-        if labels is not None:
-            joint = np.empty((len(rows), len(mixture.means)))
-            _log_joint(rows, mixture.offsets, mixture.means, _factors(mixture), joint)
-            labels[part] = np.argmax(joint, axis=1)
-        if log_density is not None or responsibilities is not None:
-            joint, density = _softened(rows, mixture)
-            if log_density is not None:
-                log_density[part] = density
-            if responsibilities is not None:
-                responsibilities[part] = joint
+    def write(begin: int, end: int) -> None:
+        for first, last, columns in _pieces(X, begin, end):
+            n = last - first
+            label = np.empty(0 if labels is None else n, np.int64)
+            density = np.empty(0 if log_density is None else n)
+            shares = np.empty((0 if responsibilities is None else n, len(mixture.means)))
+            em_blocks.assign(columns, *given, label, density, shares)
+            for out, found in ((labels, label), (log_density, density), (responsibilities, shares)):
+                if out is not None:
+                    out[first:last] = found
 
-    _each_chunk(X, assign, n_jobs)
+    _over_chunks(len(X), n_jobs, write)
 
 
-def _softened(rows: Float64Array, mixture: Mixture) -> tuple[Float64Array, Float64Array]:
-    joint, density = np.empty((len(rows), len(mixture.means))), np.empty(len(rows))
-    _log_joint(rows, mixture.offsets, mixture.means, _factors(mixture), joint)
-    _soften(joint, density)
-    return joint, density
+def _in_lanes(bins: Float64Array, filler: float) -> Float64Array:
+    """Return the bins as rows of 512."""
+    rows = np.full((-(-bins.size // LANES), LANES), filler)
+    rows.reshape(-1)[: bins.size] = bins
+    return rows
 
 
-def _factors(mixture: Mixture) -> Float64Array:
-    if mixture.kind == "diag":
-        return mixture.precisions[:, np.newaxis]
-    return mixture.precisions.reshape(-1, *mixture.precisions.shape[-2:])
+def _prepared(mixture: Mixture) -> tuple[int, Float64Array, Float64Array, Float64Array]:
+    """Return kind, offsets, means and precisions (?, ?, d) for the kernels.
+
+    Tied: the factor, then the first mean, then the means less the first in the coordinates of the factor.
+    """
+    kind, offsets, means, precisions = mixture
+    d = means.shape[1]
+    if kind == "diag":
+        precisions = precisions[:, np.newaxis]
+    elif kind == "tied":
+        rows = np.vstack([means[:1], (means - means[0]) @ np.triu(precisions)])
+        padded = np.zeros((1 + len(rows), d, d))
+        padded[0], padded[1:, 0] = precisions, rows
+        precisions = padded
+    return _KINDS[kind], offsets, means, np.ascontiguousarray(precisions)
 
 
-def _chunk(X: AnyArray, begin: int) -> Float64Array:
-    return np.ascontiguousarray(X[begin : begin + _ROWS], np.float64)
-
-
-def _each_chunk(X: AnyArray, work: Callable[[int], Any], n_jobs: int) -> list[Any]:
-    begins = range(0, len(X), _ROWS)
-    if n_jobs == 1 or len(begins) == 1:
-        return [work(begin) for begin in begins]
-    with ThreadPoolExecutor(min(n_jobs, len(begins))) as pool:
-        return list(pool.map(work, begins))
-
-
-def _sum_chunks(
-    X: AnyArray,
-    means: Float64Array,
-    kind: str,
-    shares: Callable[[int, Float64Array], tuple[Float64Array, float]],
-    n_jobs: int,
-) -> Moments:
-    """Return the moments of all rows, the chunks added in rising order."""
+def _no_moments(means: Float64Array, kind: str) -> tuple[Float64Array, Float64Array, Float64Array]:
+    """Return sums of mass, first and second moments, all 0; the last of shape (K, d, d), else (K, 1, d)."""
     n_components, d = means.shape
-    shape = {"full": (n_components, d, d), "diag": (n_components, 1, d), "tied": (0, 1, d)}[kind]
+    return np.zeros(n_components), np.zeros((n_components, d)), np.zeros((n_components, d if kind == "full" else 1, d))
 
-    def part(begin: int) -> tuple[float, Float64Array, Float64Array, Float64Array]:
-        rows = _chunk(X, begin)
-        masses, log_likelihood = shares(begin, rows)
-        mass, first, second = np.zeros(n_components), np.zeros((n_components, d)), np.zeros(shape)
-        _add_moments(rows, np.ascontiguousarray(masses), means, mass, first, second)
-        return log_likelihood, mass, first, second
 
-    sums = [sum(terms[1:], start=terms[0]) for terms in zip(*_each_chunk(X, part, n_jobs), strict=True)]
-    return Moments(sums[0], sums[1], sums[2], sums[3] if kind == "full" else sums[3].reshape(-1, d))
+def _pieces(X: AnyArray, begin: int, end: int) -> Iterator[tuple[int, int, Float64Array]]:
+    """Copy the rows begin..end - 1 feature by feature, some at a time."""
+    n_rows = max(_PIECE_NUMBERS // X.shape[1] // em_blocks.BLOCK_ROWS, 1) * em_blocks.BLOCK_ROWS
+    for first in range(begin, end, n_rows):
+        last = min(first + n_rows, end)
+        yield first, last, np.ascontiguousarray(X[first:last].T, np.float64)
+
+
+def _over_chunks(n: int, n_jobs: int, work: Callable[[int, int], T]) -> list[T]:
+    """Return work(begin, end) of chunks that depend on n only."""
+    n_blocks = -(-n // em_blocks.BLOCK_ROWS)
+    n_chunks = min(n_blocks, _MAX_CHUNKS)
+    edges = [min(i * n_blocks // n_chunks * em_blocks.BLOCK_ROWS, n) for i in range(n_chunks + 1)]
+    chunks = list(pairwise(edges))
+    if min(n_jobs, n_chunks) == 1:
+        return [work(*chunk) for chunk in chunks]
+    with ThreadPoolExecutor(min(n_jobs, n_chunks)) as pool:
+        return list(pool.map(lambda chunk: work(*chunk), chunks))
+
+
+def _total(parts: list[Moments], kind: str) -> Moments:
+    """Add the chunks up in rising order and bring the second moments into the shape of the contract."""
+    likelihood, mass, first, second = (sum(column[1:], start=column[0]) for column in zip(*parts, strict=True))
+    if kind == "full":
+        second = np.triu(second) + np.swapaxes(np.triu(second, 1), 1, 2)
+    elif kind == "diag":
+        second = np.ascontiguousarray(second[:, 0])
+    else:
+        second = np.empty((0, first.shape[1]))
+    return Moments(float(likelihood), mass, first, second)
