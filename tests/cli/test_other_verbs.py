@@ -105,6 +105,7 @@ def test_info_of_a_scan_shows_geometry_and_range(fastgmm, chest_file):
     assert "24, 60, 76 voxels (z, y, x)" in text
     assert "1, 0.8, 0.7 mm (z, y, x)" in text
     assert f"{volume.min()}..{volume.max()}" in text
+    assert "default     opening 2 x 3 x 3, airway wall 2 x 3 x 3, closing 20 x 25 x 29, median 3 x 3 x 5" in text
     (scan,) = json.loads(fastgmm("info", chest_file, "--json").out)["scans"]
     assert scan["origin_lps_mm"] == [-10.5, 3.25, 7.0]
     assert (scan["hu_min"], scan["hu_max"]) == (volume.min(), volume.max())

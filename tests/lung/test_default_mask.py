@@ -7,8 +7,8 @@ import pytest
 
 from fastgmm.errors import LungNotFoundError
 from fastgmm.lung import LungSettings, segment_lungs, smooth_labels
-from fastgmm.lung.mask._thorax import radius_voxels
 from fastgmm.lung.phantom import thorax_phantom
+from fastgmm.lung.settings import radius_voxels
 
 SHAPE = (100, 128, 128)
 
@@ -160,6 +160,20 @@ def test_radii_are_rounded_with_halves_up_and_at_least_one():
     assert radius_voxels(2.0, (0.8, 1.0, 5.0)) == (3, 2, 1)
     assert radius_voxels(2.5, (1.0, 1.0, 1.0)) == (3, 3, 3)
     assert radius_voxels(0, (1.0, 1.0, 1.0)) == (0, 0, 0)
+
+
+def test_sizes_in_voxels_of_a_scan_are_listed_by_step():
+    assert LungSettings().radii_voxels((5.0, 0.8, 0.8)) == {
+        "opening": (1, 3, 3),
+        "airway wall": (1, 3, 3),
+        "closing": (4, 25, 25),
+        "median": (1, 3, 3),
+    }
+    assert LungSettings.published().radii_voxels((5.0, 0.8, 0.8)) == {
+        "closing 1": (30, 30, 30),
+        "closing 2": (20, 20, 20),
+        "median": (4, 4, 4),
+    }
 
 
 def test_median_windows_are_odd_and_about_three_millimetres():

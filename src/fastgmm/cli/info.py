@@ -87,6 +87,7 @@ def _show_scans(options: argparse.Namespace) -> int:
 
 def _describe(path: Path, options: argparse.Namespace) -> dict[str, Any]:
     from fastgmm.io import read_scan
+    from fastgmm.lung import PRESETS, LungSettings
 
     # Looking at a scan is how one finds out that its values are not HU.
     scan = read_scan(path, assume_hu=True, series=options.series)
@@ -95,6 +96,7 @@ def _describe(path: Path, options: argparse.Namespace) -> dict[str, Any]:
         "format": scan.format,
         "shape": scan.volume.shape,
         "spacing_mm": scan.spacing_mm,
+        "sizes_voxels": {preset: LungSettings.from_preset(preset).radii_voxels(scan.spacing_mm) for preset in PRESETS},
         "origin_lps_mm": scan.origin_lps_mm,
         "direction": scan.direction.tolist(),
         "hu_min": int(scan.volume.min()),
@@ -114,6 +116,9 @@ def _print_scan(scan: dict[str, Any]) -> None:
     print(f"  origin      {_triple(scan['origin_lps_mm'])} mm (left, posterior, superior)")
     for axis, column in zip("zyx", zip(*scan["direction"], strict=True), strict=True):
         print(f"  {axis} axis      {_triple(column)}")
+    for preset, sizes in scan["sizes_voxels"].items():
+        words = ", ".join(f"{step} {' x '.join(map(str, size))}" for step, size in sizes.items())
+        print(f"  {preset:11} {words} voxels (balls by radius)")
     print(f"  HU          {scan['hu_min']}..{scan['hu_max']}")
     for name in ("padding_value", "kernel", "slice_thickness_mm"):
         if scan[name] is not None:

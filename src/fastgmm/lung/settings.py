@@ -242,6 +242,19 @@ class LungSettings:
         z, y, x = (_nearest_odd(self.median_mm / step) for step in spacing_mm)
         return z, y, x
 
+    def radii_voxels(self, spacing_mm: tuple[float, float, float]) -> dict[str, Shape3]:
+        """Return the sizes in voxels at this spacing, by step: balls as radii, the median as its box."""
+        if isinstance(self.mask, PublishedMaskSettings):
+            balls = {f"closing {i}": (r, r, r) for i, r in enumerate(self.mask.closing_radii_voxels, start=1)}
+        else:
+            sizes_mm = {
+                "opening": self.mask.opening_mm,
+                "airway wall": self.mask.airway_wall_mm,
+                "closing": self.mask.closing_mm,
+            }
+            balls = {step: radius_voxels(mm, spacing_mm) for step, mm in sizes_mm.items()}
+        return {**balls, "median": self.median_size(spacing_mm)}
+
     def default_mask(self) -> DefaultMaskSettings:
         """Return the numbers of the default preset's mask, or raise where the settings hold another's."""
         if not isinstance(self.mask, DefaultMaskSettings):
@@ -256,6 +269,14 @@ _MAX_MEDIAN_VOXELS = 7
 def _nearest_odd(number: float) -> int:
     """Return the odd number in 1..7 nearest to a number; of two, the larger."""
     return min(max(2 * math.floor(number / 2) + 1, 1), _MAX_MEDIAN_VOXELS)
+
+
+def radius_voxels(mm: float, spacing_mm: tuple[float, float, float]) -> Shape3:
+    """Return a length in whole voxels along each axis, halves rounded up, at least 1; 0 stays 0."""
+    if mm == 0:
+        return 0, 0, 0
+    z, y, x = (max(1, math.floor(mm / step + 0.5)) for step in spacing_mm)
+    return z, y, x
 
 
 def check_spacing(spacing_mm: Any) -> tuple[float, float, float]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastgmm._packed_mask import WORD_BITS, PackedMask, words_per_row
 from fastgmm._types import AnyArray, Shape3
-from fastgmm.lung.settings import DefaultMaskSettings
+from fastgmm.lung.settings import DefaultMaskSettings, radius_voxels
 from fastgmm.volume import threshold_below
 
 
@@ -39,14 +39,6 @@ class Thorax:
     def radius(self, mm: float) -> Shape3:
         """Return a length in voxels along each axis."""
         return radius_voxels(mm, self.spacing_mm)
-
-
-def radius_voxels(mm: float, spacing_mm: tuple[float, float, float]) -> Shape3:
-    """Return a length in whole voxels along each axis, halves rounded up, at least 1; 0 stays 0."""
-    if mm == 0:
-        return 0, 0, 0
-    z, y, x = (max(1, math.floor(mm / step + 0.5)) for step in spacing_mm)
-    return z, y, x
 
 
 @dataclass(frozen=True)
