@@ -87,11 +87,12 @@ def segment_lungs(
 
     Examples
     --------
-    >>> from fastgmm.lung import LungSettings, segment_lungs
+    >>> from fastgmm.lung import segment_lungs
     >>> from fastgmm.lung.phantom import thorax_phantom
-    >>> thorax = thorax_phantom((100, 128, 128))
-    >>> segment_lungs(thorax.volume, thorax.spacing_mm).mask.shape  # doctest: +SKIP
-    (100, 128, 128)
+    >>> thorax = thorax_phantom((60, 96, 96))
+    >>> lungs = segment_lungs(thorax.volume, thorax.spacing_mm)
+    >>> lungs.right.count() > lungs.left.count() > lungs.airway.count() > 0
+    True
     """
     volume = check_volume(volume)
     spacing = check_spacing(spacing_mm)
