@@ -9,7 +9,7 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 EXPECTED = {
-    "ct_histogram.py": r"\[-8(50|49)[.\d]*\s+-4(50|49)[.\d]*\s+(39|40)[.\d]*\] \[0\.63\d\s+0\.18\d*\s+0\.18\d*\]",
+    "ct_histogram.py": r"\[-8(50|49)[.\d]*\s+-4(50|49)[.\d]*\s+(39|40)[.\d]*\s*\] \[0\.63\d\s+0\.18\d*\s+0\.18\d*\]",
     "grid_search.py": r"\{'fastgmm__covariance_type': '\w+', 'fastgmm__n_components': 3\}",
     "model_choice.py": r"-[56]\.\d+ ± 0\.02\d\n-?0\.0\d+ ± 0\.02\d\n[45]\.\d+ ± 0\.02\d",
     "stream.py": r"\d+ \[\[-?0\.0\d*, .*\], \[[34]\.\d+, .*\], \[(8\.9|9\.0)\d*, .*\]\]",
