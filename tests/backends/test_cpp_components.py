@@ -192,3 +192,19 @@ def test_labels_of_more_than_2_to_the_31_voxels() -> None:
     assert n == 3
     assert (labels[0, 0, 0], labels[0, 0, 2], labels[1, -1, -1]) == (1, 2, 3)
     assert np.count_nonzero(labels) == 3
+
+
+@pytest.mark.parametrize(("n", "dtype"), [(2**31 - 1, np.int32), (2**31, np.int64)])
+def test_labels_widen_where_32_bits_cannot_hold_them(monkeypatch: pytest.MonkeyPatch, n: int, dtype: type) -> None:
+    class ManyRuns:
+        n_components = n
+
+        def __init__(self, words: np.ndarray, **options: int) -> None:
+            pass
+
+        def write_labels(self, out: np.ndarray) -> None:
+            out[...] = n
+
+    monkeypatch.setattr(_core, "ComponentRuns", ManyRuns)
+    labels, n_found = _cpp.label_components(PackedMask.from_array(MASKS["full"]), 6, 1)
+    assert (labels.dtype, labels.max(), n_found) == (dtype, n, n)
