@@ -5,8 +5,9 @@
 
 namespace fg {
 
-// A block of at least `bytes`, aligned to 64 (to 2 MiB, with huge pages asked for, from 2 MiB on). Contents undefined.
-// Callers that run at once lease different blocks; a block returns to the store when its lease ends.
+// A block of at least `bytes`, aligned to 64 (to 2 MiB, with huge pages asked for, from 2 MiB on). Contents
+// undefined. Callers that run at once lease different blocks; a block returns to the store when its lease
+// ends.
 class Scratch {
  public:
   explicit Scratch(std::size_t bytes);

@@ -79,9 +79,10 @@ Pool& pool() {
   std::call_once(once, [] {
     g_pool = new Pool;
 #if !defined(_WIN32)
-    // The parent's lock is held over fork() so that the child copies no half-made change; the child's pool is new
-    // because the workers exist in the parent alone.
-    pthread_atfork([] { g_pool->mutex().lock(); }, [] { g_pool->mutex().unlock(); }, [] { g_pool = new Pool; });
+    // The parent's lock is held over fork() so that the child copies no half-made change; the child's pool is
+    // new because the workers exist in the parent alone.
+    pthread_atfork([] { g_pool->mutex().lock(); }, [] { g_pool->mutex().unlock(); },
+                   [] { g_pool = new Pool; });
 #endif
   });
   return *g_pool;
@@ -89,8 +90,7 @@ Pool& pool() {
 
 }  // namespace
 
-void parallel_for(std::int64_t n_tasks, int n_threads,
-                  const std::function<void(std::int64_t, int)>& body) {
+void parallel_for(std::int64_t n_tasks, int n_threads, const std::function<void(std::int64_t, int)>& body) {
   const int n_helpers = static_cast<int>(std::min<std::int64_t>(n_threads, n_tasks)) - 1;
   if (n_helpers < 1) {
     for (std::int64_t task = 0; task < n_tasks; task++) body(task, 0);

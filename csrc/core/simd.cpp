@@ -10,8 +10,9 @@ namespace {
 Simd detect() {
 #if FG_X86_LEVELS
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
-                    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
+                    __builtin_cpu_supports("popcnt");
   const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
                       __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512bitalg") &&
@@ -42,9 +43,13 @@ Simd simd_supported() {
   return level;
 }
 
-Simd simd_level() { return current(); }
+Simd simd_level() {
+  return current();
+}
 
-void set_simd_level(Simd level) { current() = std::min(level, simd_supported()); }
+void set_simd_level(Simd level) {
+  current() = std::min(level, simd_supported());
+}
 
 const char* simd_name(Simd level) {
   static const char* const kNames[] = {"baseline", "avx2", "avx512"};
