@@ -1,4 +1,5 @@
-// Loops over the rows of one block. Arrays of rows have length n, a multiple of 64; row vectors of features are i * n apart.
+// Loops over the rows of one block. Arrays of rows have length n, a multiple of 64; row vectors of features
+// are i * n apart.
 
 #if FG_LEVEL == 2
 typedef double Vec __attribute__((vector_size(64), may_alias));
@@ -15,9 +16,15 @@ constexpr int kGroup = 2, kTile = 2;
 #endif
 constexpr int kWidth = sizeof(Vec) / sizeof(double);
 
-inline Vec load(const double* p) { return *reinterpret_cast<const Vec*>(p); }
-inline void store(double* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
-inline Vec broadcast(double value) { return value - Vec{}; }
+inline Vec load(const double* p) {
+  return *reinterpret_cast<const Vec*>(p);
+}
+inline void store(double* p, Vec v) {
+  *reinterpret_cast<Vec*>(p) = v;
+}
+inline Vec broadcast(double value) {
+  return value - Vec{};
+}
 
 inline Vec multiply_add(Vec a, Vec b, Vec c) {
 #if FG_LEVEL == 2
@@ -60,8 +67,10 @@ inline void multiply_columns(const double* diff, int n, int n_used, const double
   }
 }
 
-// out = offset - |factor' diff|^2 / 2; factor is d rows of `stride` columns, zero below the diagonal and past d.
-void density_full(const double* diff, int n, int d, const double* factor, int stride, double offset, double* out) {
+// out = offset - |factor' diff|^2 / 2; factor is d rows of `stride` columns, zero below the diagonal and past
+// d.
+void density_full(const double* diff, int n, int d, const double* factor, int stride, double offset,
+                  double* out) {
   for (int b = 0; b < n; b += kGroup * kWidth) {
     Vec total[kGroup] = {};
     for (int j0 = 0; j0 < d; j0 += 4) {
@@ -89,7 +98,8 @@ void project(const double* diff, int n, int d, const double* factor, int stride,
 }
 
 // out = offset - sum of ((x - mean) scale)^2 / 2.
-void density_diag(const double* x, int n, int d, const double* mean, const double* scale, double offset, double* out) {
+void density_diag(const double* x, int n, int d, const double* mean, const double* scale, double offset,
+                  double* out) {
   for (int b = 0; b < n; b += kGroup * kWidth) {
     Vec total[kGroup] = {};
     for (int i = 0; i < d; ++i) {
@@ -168,7 +178,21 @@ void add_moments_diag(const double* x, const double* mass, int n, int d, const d
   }
 }
 
-// second[i, j] += sum of weighted[i] diff[j] for i <= j, four by kTile at a time; some of j < i are written too.
+// sums[i][j] += sum of left[i] right[j], lane by lane.
+inline void multiply_tile(const double* const (&left)[4], const double* const (&right)[kTile], int n,
+                          Vec (&sums)[4][kTile]) {
+  for (int b = 0; b < n; b += kWidth) {
+    Vec column[kTile];
+    for (int j = 0; j < kTile; ++j) column[j] = load(right[j] + b);
+    for (int i = 0; i < 4; ++i) {
+      const Vec row = load(left[i] + b);
+      for (int j = 0; j < kTile; ++j) sums[i][j] = multiply_add(row, column[j], sums[i][j]);
+    }
+  }
+}
+
+// second[i, j] += sum of weighted[i] diff[j] for i <= j, four by kTile at a time; some of j < i are written
+// too.
 void add_moments_full(const double* diff, const double* weighted, int n, int d, double* second) {
   const int last = d - 1;
   for (int i0 = 0; i0 < d; i0 += 4) {
@@ -178,14 +202,7 @@ void add_moments_full(const double* diff, const double* weighted, int n, int d, 
       const double* right[kTile];
       for (int j = 0; j < kTile; ++j) right[j] = diff + (j0 + j < last ? j0 + j : last) * n;
       Vec sums[4][kTile] = {};
-      for (int b = 0; b < n; b += kWidth) {
-        Vec column[kTile];
-        for (int j = 0; j < kTile; ++j) column[j] = load(right[j] + b);
-        for (int i = 0; i < 4; ++i) {
-          const Vec row = load(left[i] + b);
-          for (int j = 0; j < kTile; ++j) sums[i][j] = multiply_add(row, column[j], sums[i][j]);
-        }
-      }
+      multiply_tile(left, right, n, sums);
       for (int i = 0; i < 4 && i0 + i < d; ++i) {
         for (int j = 0; j < kTile && j0 + j < d; ++j) second[(i0 + i) * d + j0 + j] += sum_lanes(sums[i][j]);
       }
@@ -200,7 +217,8 @@ void multiply_rows(const double* diff, const double* mass, int n, int d, double*
 }
 
 // The first component of greatest log density.
-void largest_component(const double* density, int n, int n_components, double* largest, std::int64_t* labels) {
+void largest_component(const double* density, int n, int n_components, double* largest,
+                       std::int64_t* labels) {
   for (int b = 0; b < n; ++b) {
     largest[b] = density[b];
     labels[b] = 0;

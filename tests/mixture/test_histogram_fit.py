@@ -6,7 +6,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from tolerances import TOLERANCES
 
-from fastgmm import FastGMM, Histogram
+from fastgmm import FastGMM, Histogram, _core
 from fastgmm.backends import get_backend
 from fastgmm.mixture._em import fit_histogram_1d
 
@@ -97,41 +97,44 @@ def test_golden_bits():
     assert [x.hex() for x in fit.lower_bounds.tolist()] == [x.hex() for x in expected[3]]
 
 
-def scalar_em(values, counts, weights, means, precisions, n_steps):
-    """EM in Python floats: exp and log as csrc/shared/gaussian.h describes, 512 lanes, then the tree."""
-    from fastgmm import _core
+def exp(x):
+    return float(_core.exp_fixed(np.array([x]))[0])
 
-    def exp(x):
-        return float(_core.exp_fixed(np.array([x]))[0])
 
-    def log(x):
-        return float(_core.log_fixed(np.array([x]))[0])
+def log(x):
+    return float(_core.log_fixed(np.array([x]))[0])
 
-    factors, bounds = [float(np.sqrt(p)) for p in precisions], []
+
+def lane_sums(values, counts, weights, means, factors):
+    """The E-step in Python floats as csrc/shared/gaussian.h describes it: 512 lanes, then the tree."""
     half_log_2pi = float.fromhex("0x1.d67f1c864beb5p-1")
+    offsets = [(log(w) + log(p)) - half_log_2pi for w, p in zip(weights, factors, strict=True)]
+    lanes = np.zeros((7, 512))
+    for j, (x, count) in enumerate(zip(values.tolist(), counts.tolist(), strict=True)):
+        scaled = [(x - m) * p for m, p in zip(means, factors, strict=True)]
+        logs = [o - 0.5 * (s * s) for o, s in zip(offsets, scaled, strict=True)]
+        top = max(logs)
+        shares = [exp(value - top) for value in logs]
+        total = 0.0
+        for share in shares:
+            total += share
+        lanes[6, j % 512] += count * (top + log(total))
+        for k, share in enumerate(shares):
+            mass = share * (count / total)
+            d = x - means[k]
+            lanes[3 * k : 3 * k + 3, j % 512] += [mass, mass * d, mass * d * d]
+    while lanes.shape[1] > 1:
+        half = lanes.shape[1] // 2
+        lanes = lanes[:, :half] + lanes[:, half:]
+    return lanes[:, 0].tolist()
+
+
+def scalar_em(values, counts, weights, means, precisions, n_steps):
+    """EM of two components in Python floats."""
+    factors, bounds, epsilon = [float(np.sqrt(p)) for p in precisions], [], 10 * 2.0**-52
     for _ in range(n_steps):
-        offsets = [(log(w) + log(p)) - half_log_2pi for w, p in zip(weights, factors, strict=True)]
-        lanes = np.zeros((7, 512))
-        for j, (x, count) in enumerate(zip(values.tolist(), counts.tolist(), strict=True)):
-            scaled = [(x - m) * p for m, p in zip(means, factors, strict=True)]
-            logs = [o - 0.5 * (s * s) for o, s in zip(offsets, scaled, strict=True)]
-            top = max(logs)
-            shares = [exp(value - top) for value in logs]
-            total = 0.0
-            for share in shares:
-                total += share
-            lanes[6, j % 512] += count * (top + log(total))
-            for k, share in enumerate(shares):
-                mass = share * (count / total)
-                d = x - means[k]
-                lanes[3 * k, j % 512] += mass
-                lanes[3 * k + 1, j % 512] += mass * d
-                lanes[3 * k + 2, j % 512] += mass * d * d
-        while lanes.shape[1] > 1:
-            half = lanes.shape[1] // 2
-            lanes = lanes[:, :half] + lanes[:, half:]
-        sums, masses, epsilon = lanes[:, 0].tolist(), [], 10 * 2.0**-52
-        variances = []
+        sums = lane_sums(values, counts, weights, means, factors)
+        masses, variances = [], []
         for k in range(2):
             s0, s1, s2 = sums[3 * k : 3 * k + 3]
             masses.append(s0 + epsilon)

@@ -119,17 +119,19 @@ def parse_nifti_header(path: Path, content: bytes) -> NiftiHeader:
         for order in ("<", ">"):
             record = np.frombuffer(content, layout.newbyteorder(order), 1)[0]
             if record["sizeof_hdr"] == layout.itemsize and 1 <= record["dim"][0] <= 7:
-                if not record["magic"].startswith(b"n+"):
-                    got = f"the mark {bytes(record['magic'])!r}"
-                    raise scan_error(
-                        path, "a single-file NIfTI marked 'n+1' or 'n+2'", got, "name it .hdr beside its .img"
-                    )
+                _check_single_file(path, bytes(record["magic"]))
                 return NiftiHeader(path, record)
     got = f"a file that begins {content[:16]!r}" if content else "an empty file"
     raise scan_error(path, "a NIfTI header", got, "check the name's extension")
 
 
 @np.errstate(all="ignore")  # what is not finite in the end is refused as such
+def _check_single_file(path: Path, mark: bytes) -> None:
+    if not mark.startswith(b"n+"):
+        expected, way_out = "a single-file NIfTI marked 'n+1' or 'n+2'", "name it .hdr beside its .img"
+        raise scan_error(path, expected, f"the mark {mark!r}", way_out)
+
+
 def nifti_placement(header: NiftiHeader) -> tuple[Placement, tuple[str, ...]]:
     """Return where the volume lies, and warnings."""
     record, path = header.record, header.path

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastgmm._histogram import PhasedHistogram
+from fastgmm._histogram import Histogram, PhasedHistogram
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, BoolArray, Int64Array
 from fastgmm.lung.settings import N_CLASSES, STABLE_FROM_N_SCANS, LungSettings
@@ -100,12 +100,7 @@ def fit_tissue_model(
     """
     if not parts:
         raise ValueError("parts must hold at least one scan's histogram, got none")
-    counted = PhasedHistogram.subsample(parts, settings.subsample_every)
-    if counted.values.size < N_CLASSES:
-        raise ValueError(
-            f"the lungs must have at least {N_CLASSES} distinct HU for a fit, got {counted.values.size} in {counted.n} "
-            "voxels; use the published model instead"
-        )
+    counted = _subsampled(parts, settings.subsample_every)
     if len(parts) < STABLE_FROM_N_SCANS:
         warnings.warn(
             f"the model is fitted on {len(parts)} scans; the method was found stable from about {STABLE_FROM_N_SCANS}",
@@ -135,6 +130,17 @@ def fit_tissue_model(
     if not allow_unordered:
         model.guard()
     return model
+
+
+def _subsampled(parts: Sequence[PhasedHistogram], every: int) -> Histogram:
+    """Return every n-th voxel of the parts counted, or raise if there are fewer distinct HU than components."""
+    counted = PhasedHistogram.subsample(parts, every)
+    if counted.values.size < N_CLASSES:
+        raise ValueError(
+            f"the lungs must have at least {N_CLASSES} distinct HU for a fit, got {counted.values.size} in {counted.n} "
+            "voxels; use the published model instead"
+        )
+    return counted
 
 
 def _with_floor(values: Int64Array, counts: Int64Array, floor: int) -> tuple[Int64Array, Int64Array]:

@@ -38,20 +38,7 @@ def quality_warnings(thorax: Thorax, found: Found) -> tuple[str, ...]:
             "dark_air_in_lung: air as dark as gas within the lungs (bulla or pneumothorax) is part of the mask",
         ),
     ]
-    if min(right_ml, left_ml) == 0:
-        notes.append((True, f"one_lung: only a {'left' if right_ml == 0 else 'right'} lung was found"))
-    else:
-        ratio = left_ml / right_ml
-        low, high = numbers.left_right_ratio
-        notes.append(
-            (not found.cores.separated, "lungs_not_separated: right and left were told apart by position only")
-        )
-        notes.append(
-            (
-                not low <= ratio <= high,
-                f"left_right_ratio: left to right lung is {ratio:.2f}, usual is {low:g}-{high:g}",
-            )
-        )
+    notes += _side_notes(right_ml, left_ml, found, numbers.left_right_ratio)
     low, high = numbers.total_litres
     notes += [
         (
@@ -68,3 +55,17 @@ def quality_warnings(thorax: Thorax, found: Found) -> tuple[str, ...]:
         ),
     ]
     return tuple(text for applies, text in notes if applies)
+
+
+def _side_notes(
+    right_ml: float, left_ml: float, found: Found, usual_ratio: tuple[float, float]
+) -> list[tuple[bool, str]]:
+    """Return what is to be said of the two sides, each with whether it applies."""
+    if min(right_ml, left_ml) == 0:
+        return [(True, f"one_lung: only a {'left' if right_ml == 0 else 'right'} lung was found")]
+    ratio = left_ml / right_ml
+    low, high = usual_ratio
+    return [
+        (not found.cores.separated, "lungs_not_separated: right and left were told apart by position only"),
+        (not low <= ratio <= high, f"left_right_ratio: left to right lung is {ratio:.2f}, usual is {low:g}-{high:g}"),
+    ]
