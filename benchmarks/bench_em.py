@@ -2,9 +2,10 @@
 
     pytest benchmarks/bench_em.py -s [-k "floats and not d128"] [--benchmark-min-rounds=5]
 
-Two threads for everyone. FASTGMM_BENCH_SHARE (default 1) scales the numbers of rows. A peer that is not installed is
-left out. The table at the end has medians, their ratio to FastGMM, and a floor: the multiply-adds, exp and log of all
-steps at the rate of the vector units without a stall (two operations per cycle at 2.6 GHz, two threads).
+Two threads for everyone. FASTGMM_BENCH_SHARE (default 1) scales the numbers of rows, FASTGMM_BENCH_OUT names a file for
+the table, SCIPY_ARRAY_API=1 lets scikit-learn run on PyTorch too. A peer that is not installed is left out. The table
+has medians, their ratio to FastGMM, and a floor: the multiply-adds, exp and log of all steps at the rate of the vector
+units without a stall (two operations per cycle at 2.6 GHz, two threads).
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ from __future__ import annotations
 import importlib.util
 import os
 import statistics
+import subprocess
+import sys
+import types
 import warnings
 from collections.abc import Callable
+from datetime import date
+from importlib import metadata
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from fastgmm import FastGMM, _core
+from fastgmm import FastGMM, Histogram, _core
 
 SHARE = float(os.environ.get("FASTGMM_BENCH_SHARE", "1"))
 N_THREADS = 2
@@ -30,7 +38,7 @@ STEPS = 3
 ROUNDS = 5
 WIDTH = {"baseline": 2, "avx2": 4, "avx512": 8}[_core.simd_level()]
 NUMBERS_PER_SECOND = 2.6e9 * 2 * WIDTH * N_THREADS
-PEERS = ["scikit-learn", "daal4py", "pomegranate"]
+PEERS = ["scikit-learn", "daal4py", "scikit-learn on torch", "pomegranate"]
 
 
 class Case(NamedTuple):
@@ -50,6 +58,15 @@ CASES = [
     Case("d32", 200_000, 32, 8),
     Case("d128", 50_000, 128, 16),
 ]
+COLUMNS = ["floor", "fastgmm", "fastgmm squarem", *PEERS]
+MODULES = {
+    "numpy": "numpy",
+    "scikit-learn": "sklearn",
+    "daal4py": "daal4py",
+    "torch": "torch",
+    "pomegranate": "pomegranate",
+}
+PACKAGES = list(MODULES)
 RESULTS: dict[tuple[str, str], dict[str, float]] = {}
 
 
@@ -91,6 +108,8 @@ def fit_scikit_learn(case: Case, X: np.ndarray, start: dict) -> np.ndarray:
 
 
 def fit_daal4py(case: Case, X: np.ndarray, start: dict) -> np.ndarray:
+    # daal4py 2024.7 fails to import its patches of scikit-learn 1.9, which are not needed for its own algorithms.
+    sys.modules.setdefault("daal4py.sklearn", types.ModuleType("daal4py.sklearn"))
     import daal4py
 
     if case.covariance_type not in ("full", "diag"):
@@ -100,7 +119,8 @@ def fit_daal4py(case: Case, X: np.ndarray, start: dict) -> np.ndarray:
     algorithm = daal4py.em_gmm(
         nComponents=case.n_components, maxIterations=STEPS, accuracyThreshold=0.0, covarianceStorage=storage
     )
-    covariances = [np.ascontiguousarray(np.linalg.inv(p)) for p in start["precisions_init"]]
+    inverse = np.linalg.inv if case.covariance_type == "full" else lambda p: 1 / p[np.newaxis]
+    covariances = [np.ascontiguousarray(inverse(p)) for p in start["precisions_init"]]
     found = algorithm.compute(
         X.astype(float, copy=False), start["weights_init"][np.newaxis], start["means_init"], covariances
     )
@@ -122,16 +142,30 @@ def fit_pomegranate(case: Case, X: np.ndarray, start: dict) -> np.ndarray:
     return np.stack([part.means.numpy() for part in model.distributions])
 
 
+def fit_torch(case: Case, X: np.ndarray, start: dict) -> np.ndarray:
+    import torch
+
+    torch.set_num_threads(N_THREADS)
+    tensors = {name: torch.tensor(value) for name, value in start.items()}
+    with sklearn.config_context(array_api_dispatch=True):
+        model = model_of(GaussianMixture, case, tensors, init_params="random_from_data")
+        return model.fit(torch.tensor(X.astype(float, copy=False))).means_.numpy()
+
+
 FITS: dict[str, Callable[[Case, np.ndarray, dict], np.ndarray]] = {
     "fastgmm": fit_ours,
     "scikit-learn": fit_scikit_learn,
     "daal4py": fit_daal4py,
+    "scikit-learn on torch": fit_torch,
     "pomegranate": fit_pomegranate,
 }
 
 
 def installed(who: str) -> bool:
-    return importlib.util.find_spec({"scikit-learn": "sklearn"}.get(who, who)) is not None
+    return (
+        importlib.util.find_spec({"scikit-learn": "sklearn", "scikit-learn on torch": "torch"}.get(who, who))
+        is not None
+    )
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
@@ -153,6 +187,8 @@ def test_fit(benchmark, case_and_rows, who: str) -> None:
     case, X, start = case_and_rows
     if not installed(who):
         pytest.skip(f"{who} is not installed")
+    if who == "scikit-learn on torch" and os.environ.get("SCIPY_ARRAY_API") != "1":
+        pytest.skip("scikit-learn's array API needs SCIPY_ARRAY_API=1")
     if who == "pomegranate" and case.covariance_type != "full":
         pytest.skip("pomegranate's other covariance types start differently")
     benchmark.group = f"fit {case.name}"
@@ -191,6 +227,65 @@ def test_default_arguments(benchmark, d: int, who: str) -> None:
     RESULTS.setdefault(("fit", case.name), {})[who] = statistics.median(benchmark.stats.stats.data)
 
 
+def test_step_on_counts(benchmark) -> None:
+    """One EM step on the histogram; the peers' is their fit over its steps, from the row above."""
+    case = CASES[0]
+    X = rows_of(case)
+    counts, start, n_steps = Histogram.from_array(X[:, 0]), start_of(case, X), 200
+    model = FastGMM(case.n_components, tol=0, max_iter=n_steps, n_jobs=N_THREADS, **start)
+    benchmark.group = "step integers"
+    benchmark.pedantic(lambda: model.fit_histogram(counts), rounds=ROUNDS, iterations=1)
+    peers = {who: time / STEPS for who, time in RESULTS.get(("fit", case.name), {}).items() if who != "fastgmm"}
+    ours = statistics.median(benchmark.stats.stats.data) / n_steps
+    RESULTS["step", case.name] = {**peers, "fastgmm": ours, "floor": floor_of(case, 0) / STEPS}
+
+
+@pytest.mark.parametrize("who", ["fastgmm", "fastgmm squarem", "scikit-learn"])
+@pytest.mark.parametrize("d", [1, 8])
+def test_equal_likelihood(benchmark, d: int, who: str) -> None:
+    """From the same start to a mean log-likelihood within 1e-4 of where scikit-learn's stops at tol 1e-6."""
+    case = Case(f"d{d}", 100_000, d, 5)
+    X = rows_of(case)
+    settings = {**start_of(case, X), "tol": 1e-6, "max_iter": 1000}
+    judge = GaussianMixture(5, **settings).fit(X)
+    acceleration = "squarem" if who == "fastgmm squarem" else None
+
+    def fit():
+        if who == "scikit-learn":
+            return GaussianMixture(5, **settings).fit(X)
+        return FastGMM(5, n_jobs=N_THREADS, acceleration=acceleration, **settings).fit(X)
+
+    assert fit().score(X) > judge.score(X) - 1e-4
+    benchmark.group = f"equal likelihood d{d}"
+    benchmark.pedantic(fit, rounds=ROUNDS, iterations=1)
+    RESULTS.setdefault(("equal likelihood", case.name), {})[who] = statistics.median(benchmark.stats.stats.data)
+
+
+MEMORY = """
+import resource, sys, numpy as np
+from {module} import {name} as Model
+X = np.random.default_rng(0).normal(size=({n}, 1))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+Model(5, max_iter=1, tol=0, weights_init=[.2] * 5, means_init=[[-2], [-1], [0], [1], [2]],
+      precisions_init=[[[1]]] * 5).fit(X)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+
+
+def test_memory_added_by_fit() -> None:
+    """Growth of the peak of a fresh process, at least 1 MB; rows of one float64 feature, start given."""
+    found = {}
+    for who, module, name in (
+        ("fastgmm", "fastgmm", "FastGMM"),
+        ("scikit-learn", "sklearn.mixture", "GaussianMixture"),
+    ):
+        text = MEMORY.format(module=module, name=name, n=int(1e7 * SHARE))
+        command = [sys.executable, "-W", "ignore", "-c", text]
+        found[who] = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    assert found["fastgmm"] < 64e6
+    RESULTS["memory, MB", "d1 start given"] = {who: max(size, 1e6) / 1e9 for who, size in found.items()}
+
+
 def floor_of(case: Case, n: int) -> float:
     """Seconds for the operations of all steps at full rate; exp is 17 and log 15 of them."""
     if case.integers:
@@ -203,19 +298,30 @@ def floor_of(case: Case, n: int) -> float:
 
 @pytest.fixture(scope="module", autouse=True)
 def table(request: pytest.FixtureRequest):
-    """Print one line per row of the table when all is done."""
+    """Print the table in Markdown when all is done; FASTGMM_BENCH_OUT names a file for it."""
     yield
-    write = request.config.pluginmanager.get_plugin("terminalreporter").write_line
-    write("")
-    write(
-        f"{N_THREADS} threads, {_core.simd_level()}, {STEPS} steps a fit, medians of {ROUNDS}; ms and ratio to fastgmm"
+    machine = f"{os.cpu_count()} processors ({_core.simd_level()}), load {os.getloadavg()[0]:.1f} at the end"
+    versions = ", ".join(
+        f"{name} {metadata.version(name)}" for name in PACKAGES if importlib.util.find_spec(MODULES[name])
     )
+    lines = [
+        f"{date.today()}; {machine}; {N_THREADS} threads for everyone; {versions}; FASTGMM_BENCH_SHARE={SHARE:g}.",
+        f"{STEPS} steps a fit, medians of {ROUNDS}. Milliseconds (memory: MB), in brackets over FastGMM's.",
+        "",
+        "| what | " + " | ".join(COLUMNS) + " |",
+        "| --- |" + " ---: |" * len(COLUMNS),
+    ]
     for (what, name), times in RESULTS.items():
-        ours = times.get("fastgmm")
-        if ours is None:
-            continue
-        cells = [f"{what} {name:16s} fastgmm {ours * 1e3:9.2f}"]
-        cells += [
-            f"{who} {times[who] * 1e3:9.2f} ({times[who] / ours:.1f}x)" for who in [*PEERS, "floor"] if who in times
-        ]
-        write("   ".join(cells))
+        lines.append(f"| {what} {name} | " + " | ".join(cell(times, who) for who in COLUMNS) + " |")
+    write = request.config.pluginmanager.get_plugin("terminalreporter").write_line
+    for line in ["", *lines]:
+        write(line)
+    if out := os.environ.get("FASTGMM_BENCH_OUT"):
+        Path(out).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def cell(times: dict[str, float], who: str) -> str:
+    if who not in times:
+        return ""
+    ratio = f" ({times[who] / times['fastgmm']:.3g}x)" if who != "fastgmm" and "fastgmm" in times else ""
+    return f"{times[who] * 1e3:.4g}{ratio}"
