@@ -136,13 +136,13 @@ class ChunkDilation {
     const std::int64_t column = c + first_column_ + d_.shift.word;
     if (column < 0 || column >= d_.source.n_columns) return State::kEmpty;
     const std::int64_t row = first_row_ + d_.shift.y, from_z = z + d_.shift.z;
-    bool near[kTilesPerChunk];
+    bool within[kTilesPerChunk];
     for (std::int64_t t = 0; t < kTilesPerChunk; ++t) {
       const std::int64_t tile = row + t * kTileRows;
-      near[t] = t * kTileRows < n_rows_ &&
-                nearness_.is_near(z, column, tile - d_.reach.ry, tile + kTileRows + d_.reach.ry);
+      within[t] = t * kTileRows < n_rows_ &&
+                  nearness_.is_near(z, column, tile - d_.reach.ry, tile + kTileRows + d_.reach.ry);
     }
-    if (std::none_of(near, near + kTilesPerChunk, [](bool n) { return n; })) return State::kEmpty;
+    if (std::none_of(within, within + kTilesPerChunk, [](bool w) { return w; })) return State::kEmpty;
     const bool has_rows = from_z >= 0 && from_z < d_.source.nz && row >= 0 && row + n_rows_ <= d_.source.ny;
     if (has_rows && FG_DISPATCH(is_full)(d_.source.column(from_z, column) + row, n_rows_))
       return State::kFull;
@@ -152,7 +152,7 @@ class ChunkDilation {
     Word* const rooms = rooms_ + c * room_size();
     const auto find = FG_DISPATCH(find_rooms);
     for (std::int64_t t = 0; t < kTilesPerChunk; ++t) {
-      if (near[t]) {
+      if (within[t]) {
         find(planes_ + lead + d_.reach.ry + t * kTileRows, d_.reach, least_m, rooms + t * kTileRows);
       } else {
         for (std::int64_t h = 0; h <= d_.reach.rx; ++h) {
