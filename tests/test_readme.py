@@ -43,7 +43,7 @@ def test_commands_and_python_of_the_first_screen_run(tmp_path, monkeypatch, caps
     assert main(["demo", "-o", "demo"]) == 0
     (ct,) = [path for path in Path("demo").glob("*.nrrd") if not re.search("_(labels|median|lungs)", path.name)]
     ct.rename("ct1.nrrd")
-    assert main(["run", "ct1.nrrd", "-o", "out/", "--preset", "published"]) == 0
+    assert main(["run", "ct1.nrrd", "-o", "out/"]) == 0
     capsys.readouterr()
     (code,) = blocks("python")
     Path("first_screen.py").write_text(code, encoding="utf-8")

@@ -176,7 +176,7 @@ from cohort.chests import SMALL
 from fastgmm.cli import main
 from fastgmm.lung import LungSettings
 LungSettings.published = classmethod(lambda cls: SMALL)
-sys.exit(main(sys.argv[1:]))
+sys.exit(main([*sys.argv[1:], "--preset", "published"]))
 """
 
 

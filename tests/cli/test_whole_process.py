@@ -19,7 +19,7 @@ from cohort.chests import SMALL
 from fastgmm.cli import main
 from fastgmm.lung import LungSettings
 LungSettings.published = classmethod(lambda cls: SMALL)
-code = main(sys.argv[1:])
+code = main([*sys.argv[1:], "--preset", "published"])
 """
 ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
 
@@ -127,6 +127,7 @@ def test_p002_equals_the_published_scripts_in_every_voxel(tmp_path, test_data, n
         sitk.WriteImage(sitk.ReadImage(str(path)), str(tmp_path / name), useCompression=True)
         path = tmp_path / name
     command = [sys.executable, "-m", "fastgmm", "run", str(path), "-o", str(tmp_path / "out"), "--json"]
+    command += ["--preset", "published"]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
     scan, extension = sitk.ReadImage(str(path)), ".nrrd" if name.endswith(".nrrd") else ".nii.gz"

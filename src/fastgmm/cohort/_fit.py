@@ -80,7 +80,7 @@ def fit_cohort(
     paths : sequence of path-like
         Scan files and DICOM folders. Their order matters, since every n-th voxel of their concatenation is taken.
     settings : LungSettings, optional
-        `LungSettings.published()` if left out.
+        `LungSettings()`, the default preset, if left out.
     allow_unordered : bool
         Take the mixture even if it cannot be given tissue names.
     backend, n_jobs
@@ -107,7 +107,7 @@ def fit_cohort(
         If the mixture cannot be given tissue names.
     """
     options = Options(
-        settings=settings or LungSettings.published(),
+        settings=settings or LungSettings(),
         backend=backend,
         n_jobs=n_jobs,
         assume_hu=assume_hu,

@@ -53,7 +53,7 @@ def run_cohort(
         Output folder, made if missing. Gets `CASE_labels.EXT`, `CASE_median.EXT`, `CASE_lungs.EXT` and
         `CASE_overlay.png` for every scan, and `measures.csv` and `model.json`.
     settings : LungSettings, optional
-        `LungSettings.published()` if left out.
+        `LungSettings()`, the default preset, if left out.
     model : TissueModel, optional
         Labels with this model; with the published one if left out.
     fit : bool
@@ -98,7 +98,7 @@ def run_cohort(
         If the fitted mixture cannot be given tissue names.
     """
     options = Options(
-        settings=settings or LungSettings.published(),
+        settings=settings or LungSettings(),
         backend=backend,
         n_jobs=n_jobs,
         assume_hu=assume_hu,
@@ -140,7 +140,7 @@ def label_cohort(
     Parameters, result and errors are those of `run_cohort`; `model` is the published one if left out.
     """
     options = Options(
-        settings=settings or LungSettings.published(),
+        settings=settings or LungSettings(),
         backend=backend,
         n_jobs=n_jobs,
         assume_hu=assume_hu,

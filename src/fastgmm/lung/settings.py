@@ -262,7 +262,7 @@ class LungSettings:
         return self.mask
 
 
-PRESETS = ("published", "default")
+PRESETS = ("default", "published")
 _MAX_MEDIAN_VOXELS = 7
 
 
