@@ -9,16 +9,19 @@ from typing import Any, cast
 from fastgmm.backends._contract import Backend
 from fastgmm.errors import BackendUnavailableError
 
-_MODULES = {"reference": "fastgmm.backends._reference", "cpp": "fastgmm.backends._cpp"}
+_MODULES = {
+    "reference": "fastgmm.backends._reference",
+    "cpp": "fastgmm.backends._cpp",
+    "numba": "fastgmm.backends._numba",
+}
 _HOW_TO_GET = {
     "reference": "it needs NumPy only",
     "cpp": "reinstall fastgmm where a C++17 compiler is at hand: pip install --force-reinstall --no-cache-dir fastgmm",
+    "numba": "pip install 'fastgmm[numba]'",
 }
-BACKENDS = tuple(_MODULES)
 # Has some kernel families only, so that it is no choice for the others.
 _PARTIAL = {"numba": ("em",)}
-_MODULES["numba"] = "fastgmm.backends._numba"
-_HOW_TO_GET["numba"] = "pip install 'fastgmm[numba]'"
+BACKENDS = tuple(name for name in _MODULES if name not in _PARTIAL)
 # Named in the design, not in this version: asking for one is an honest "not here", not a misspelling.
 _PLANNED = ("cuda",)
 _loaded: dict[str, Backend | str] = {}
@@ -39,8 +42,7 @@ def choose_backend(name: str = "auto", *arrays: Any, family: str = "") -> str:
     """Return the name of the backend for the arrays, or raise `BackendUnavailableError`.
 
     "auto" means the environment variable FASTGMM_BACKEND if set, else cpp, or numba where the extension is missing and
-    numba has the family. `family` is the kernel family that is
-    needed; without one, all are.
+    numba has the family. `family` is the kernel family that is needed; without one, all are.
     """
     if not isinstance(name, str):
         raise TypeError(f"backend must be a string, got {name!r}")
