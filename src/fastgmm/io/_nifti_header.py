@@ -132,6 +132,8 @@ def _check_single_file(path: Path, mark: bytes) -> None:
         raise scan_error(path, expected, f"the mark {mark!r}", way_out)
 
 
+# Absurd numbers of a damaged header become infinite or NaN on the way, and `placement_xyz` refuses them.
+@np.errstate(all="ignore")
 def nifti_placement(header: NiftiHeader) -> tuple[Placement, tuple[str, ...]]:
     """Return where the volume lies, and warnings."""
     record, path = header.record, header.path
@@ -144,7 +146,7 @@ def nifti_placement(header: NiftiHeader) -> tuple[Placement, tuple[str, ...]]:
         return placement_xyz(path, spacing, np.eye(3), np.zeros(3)), ("the header states no orientation",)
     if _prefers_sform(record, sform, qform):
         chosen = sform
-        lengths = np.sqrt((sform[:, :3] ** 2).sum(axis=0)) * scale
+        lengths = np.linalg.norm(sform[:, :3], axis=0) * scale
         if np.abs(lengths - spacing).max() > 1e-3:
             warnings = (f"spacing {_mm(spacing)} (pixdim) is used although the sform says {_mm(lengths)}",)
     elif record["qform_code"] > 0:
@@ -209,10 +211,8 @@ def _prefers_sform(record: np.ndarray[Any, Any], sform: Float64Array, qform: Flo
     """Say whether ITK takes the sform: it must be free of shear, and alone, the scanner's, or equal to the qform."""
     if record["sform_code"] <= 0 or not np.isfinite(sform).all():
         return False
-    if not (sform[:, :3] ** 2).sum(axis=0).all():
-        return False
     axes = _unit_columns(sform)
-    if np.abs(axes @ axes.T - np.eye(3)).max() > _SAME:
+    if not np.abs(axes @ axes.T - np.eye(3)).max() <= _SAME:
         return False
     return bool(record["qform_code"] <= 0 or record["sform_code"] == _SCANNER or np.abs(sform - qform).max() <= _SAME)
 
@@ -256,9 +256,12 @@ def _quaternion(rotation: Float64Array) -> tuple[float, float, float]:
 
 
 def _unit_columns(matrix: Float64Array) -> Float64Array:
-    axes = matrix[:, :3]
+    # Powers of two bring every column near 1, so that no square is too large or too small; one of zeros becomes NaN.
+    _, exponents = np.frexp(np.abs(matrix[:, :3]).max(axis=0))
+    axes: Float64Array = np.ldexp(matrix[:, :3], -exponents)
     lengths: Float64Array = np.sqrt((axes * axes).sum(axis=0))
-    return axes / lengths
+    unit: Float64Array = axes / lengths
+    return unit
 
 
 def _mm(spacing: Float64Array) -> str:
