@@ -18,11 +18,13 @@ void need_length(const Numbers& array, py::ssize_t n, const char* name) {
   }
 }
 
-Numbers copy_of(const Numbers& array) { return Numbers(array.size(), array.data()); }
+Numbers copy_of(const Numbers& array) {
+  return Numbers(array.size(), array.data());
+}
 
-py::tuple em_histogram(const Numbers& values, const Numbers& counts, const Numbers& weights, const Numbers& means,
-                       const Numbers& precisions, double tol, std::int64_t max_iter, double reg_covar,
-                       double variance_floor, double lower_bound, int n_jobs) {
+py::tuple em_histogram(const Numbers& values, const Numbers& counts, const Numbers& weights,
+                       const Numbers& means, const Numbers& precisions, double tol, std::int64_t max_iter,
+                       double reg_covar, double variance_floor, double lower_bound, int n_jobs) {
   need_length(values, values.size(), "values");
   need_length(counts, values.size(), "counts");
   need_length(weights, weights.size(), "weights");
@@ -69,12 +71,14 @@ MixtureView mixture_view(const std::string& kind, const Numbers& offsets, const 
   if (means.ndim() != 2) throw std::invalid_argument("means must be 2-D");
   const py::ssize_t k = means.shape(0), d = means.shape(1);
   const Covariance covariance = covariance_from_name(kind);
-  const py::ssize_t expected = covariance == Covariance::full ? k * d * d : (covariance == Covariance::tied ? d * d : k * d);
+  const py::ssize_t expected =
+      covariance == Covariance::full ? k * d * d : (covariance == Covariance::tied ? d * d : k * d);
   if (offsets.size() != k || precisions.size() != expected) {
-    throw std::invalid_argument("offsets and precisions must fit means of shape (" + std::to_string(k) + ", " +
-                                std::to_string(d) + ")");
+    throw std::invalid_argument("offsets and precisions must fit means of shape (" + std::to_string(k) +
+                                ", " + std::to_string(d) + ")");
   }
-  return {covariance, static_cast<int>(k), static_cast<int>(d), offsets.data(), means.data(), precisions.data()};
+  return {covariance,     static_cast<int>(k), static_cast<int>(d),
+          offsets.data(), means.data(),        precisions.data()};
 }
 
 template <class T>
@@ -83,7 +87,8 @@ RowsView<T> rows_view(const py::array_t<T>& rows, const std::optional<Numbers>& 
     throw std::invalid_argument("rows must have shape (at least 1, " + std::to_string(n_features) + ")");
   }
   const py::ssize_t size = sizeof(T);
-  if (rows.strides(0) % size || rows.strides(1) % size) throw std::invalid_argument("strides must be whole elements");
+  if (rows.strides(0) % size || rows.strides(1) % size)
+    throw std::invalid_argument("strides must be whole elements");
   if (weights) need_length(*weights, rows.shape(0), "weights");
   return {rows.data(), rows.shape(0), rows.strides(0) / size, rows.strides(1) / size,
           weights ? weights->data() : nullptr};
@@ -100,7 +105,9 @@ struct MomentArrays {
     if (m.kind == Covariance::full) return {m.n_components, m.n_features, m.n_features};
     return {m.kind == Covariance::diag ? m.n_components : 0, m.n_features};
   }
-  MomentsOut out() { return {&log_likelihood, mass.mutable_data(), first.mutable_data(), second.mutable_data()}; }
+  MomentsOut out() {
+    return {&log_likelihood, mass.mutable_data(), first.mutable_data(), second.mutable_data()};
+  }
   py::tuple tuple() const { return py::make_tuple(log_likelihood, mass, first, second); }
 };
 
@@ -124,8 +131,12 @@ template <class T>
 py::tuple moments(const py::array_t<T>& rows, const Numbers& responsibilities, const std::string& kind,
                   const Numbers& means, int n_jobs) {
   if (means.ndim() != 2) throw std::invalid_argument("means must be 2-D");
-  const MixtureView mixture{covariance_from_name(kind), static_cast<int>(means.shape(0)),
-                            static_cast<int>(means.shape(1)), nullptr, means.data(), nullptr};
+  const MixtureView mixture{covariance_from_name(kind),
+                            static_cast<int>(means.shape(0)),
+                            static_cast<int>(means.shape(1)),
+                            nullptr,
+                            means.data(),
+                            nullptr};
   const RowsView<T> view = rows_view(rows, std::nullopt, mixture.n_features);
   if (responsibilities.ndim() != 2 || responsibilities.shape(0) != view.n_rows ||
       responsibilities.shape(1) != mixture.n_components) {
@@ -144,8 +155,8 @@ py::tuple moments(const py::array_t<T>& rows, const Numbers& responsibilities, c
 
 template <class T>
 void assign(const py::array_t<T>& rows, const std::string& kind, const Numbers& offsets, const Numbers& means,
-            const Numbers& precisions, std::optional<Array<std::int64_t>> labels, std::optional<Array<T>> log_density,
-            std::optional<Array<T>> responsibilities, int n_jobs) {
+            const Numbers& precisions, std::optional<Array<std::int64_t>> labels,
+            std::optional<Array<T>> log_density, std::optional<Array<T>> responsibilities, int n_jobs) {
   const MixtureView mixture = mixture_view(kind, offsets, means, precisions);
   const RowsView<T> view = rows_view(rows, std::nullopt, mixture.n_features);
   if ((labels && labels->size() != view.n_rows) || (log_density && log_density->size() != view.n_rows) ||
@@ -185,10 +196,12 @@ void bind_em(py::module_& m) {
   m.def("em_histogram", &em_histogram, "EM on weighted 1-D values; see _contract.EMKernels.",
         py::arg("values").noconvert(), py::arg("counts").noconvert(), py::arg("weights").noconvert(),
         py::arg("means").noconvert(), py::arg("precisions").noconvert(), py::kw_only(), py::arg("tol"),
-        py::arg("max_iter"), py::arg("reg_covar"), py::arg("variance_floor"), py::arg("lower_bound"), py::arg("n_jobs"));
+        py::arg("max_iter"), py::arg("reg_covar"), py::arg("variance_floor"), py::arg("lower_bound"),
+        py::arg("n_jobs"));
   m.def("exp_fixed", &map_values<exp_values>, "exp of each value up to 709; 0 below -708.8.",
         py::arg("values").noconvert());
-  m.def("log_fixed", &map_values<log_values>, "log of each positive normal value.", py::arg("values").noconvert());
+  m.def("log_fixed", &map_values<log_values>, "log of each positive normal value.",
+        py::arg("values").noconvert());
 }
 
 }  // namespace fg

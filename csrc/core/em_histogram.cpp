@@ -25,7 +25,8 @@ struct PaddedBins {
   double* values;
   double* counts;
 
-  PaddedBins(Scratch& scratch, const double* x, const double* c, std::int64_t n) : n_rows((n + kLanes - 1) / kLanes) {
+  PaddedBins(Scratch& scratch, const double* x, const double* c, std::int64_t n)
+      : n_rows((n + kLanes - 1) / kLanes) {
     const std::int64_t padded = n_rows * kLanes;
     values = scratch.take<double>(padded);
     counts = scratch.take<double>(padded);
@@ -64,8 +65,8 @@ class EStep {
     std::fill(block_sums_, block_sums_ + kBlocks * n_sums_ * kLaneBlock, 0.0);
     parallel_for(kBlocks, n_threads_, [&](std::int64_t block, int worker) {
       const std::int64_t first = block * kLaneBlock;
-      add(bins_.values + first, bins_.counts + first, bins_.n_rows, parts, n_components_, work_ + worker * work_size(),
-          block_sums_ + first * n_sums_);
+      add(bins_.values + first, bins_.counts + first, bins_.n_rows, parts, n_components_,
+          work_ + worker * work_size(), block_sums_ + first * n_sums_);
     });
     for (std::int64_t q = 0; q < n_sums_; ++q) {
       double lanes[kLanes];
@@ -101,7 +102,8 @@ int m_step(const double* totals, const EmSettings& settings, Mixture1d& mixture)
   int collapsed = -1;
   for (int k = 0; k < mixture.n_components; ++k) {
     const Moments moments{totals[3 * k], totals[3 * k + 1], totals[3 * k + 2]};
-    const Updated updated = update_component(moments, mixture.means[k], settings.reg_covar, settings.variance_floor);
+    const Updated updated =
+        update_component(moments, mixture.means[k], settings.reg_covar, settings.variance_floor);
     mixture.weights[k] = updated.mass;
     mixture.means[k] = updated.mean;
     mixture.variances[k] = updated.variance;
@@ -142,7 +144,11 @@ EmOutcome fit_histogram(const double* values, const double* counts, std::int64_t
   return outcome;
 }
 
-void exp_values(const double* values, std::int64_t n, double* out) { FG_DISPATCH(exp_each)(values, n, out); }
-void log_values(const double* values, std::int64_t n, double* out) { FG_DISPATCH(log_each)(values, n, out); }
+void exp_values(const double* values, std::int64_t n, double* out) {
+  FG_DISPATCH(exp_each)(values, n, out);
+}
+void log_values(const double* values, std::int64_t n, double* out) {
+  FG_DISPATCH(log_each)(values, n, out);
+}
 
 }  // namespace fg

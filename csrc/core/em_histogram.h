@@ -1,14 +1,16 @@
 // Expectation-maximisation on weighted one-dimensional values; the whole loop runs here.
 //
-// Follows scikit-learn's order: E-step, M-step, lower bound, test. Sums go by lanes and a tree (shared/gaussian.h), so
-// the result has the same bits for any number of threads and any instruction set. Cost: K exp, 1 log per bin and step.
+// Follows scikit-learn's order: E-step, M-step, lower bound, test. Sums go by lanes and a tree
+// (shared/gaussian.h), so the result has the same bits for any number of threads and any instruction set.
+// Cost: K exp, 1 log per bin and step.
 #pragma once
 #include <cstdint>
 #include <vector>
 
 namespace fg {
 
-// Parameters of K components; precision is 1 / standard deviation. Read as the start, overwritten with the result.
+// Parameters of K components; precision is 1 / standard deviation. Read as the start, overwritten with the
+// result.
 struct Mixture1d {
   double* weights;
   double* means;

@@ -1,9 +1,10 @@
-// The Gaussian mixture in one dimension, made of IEEE additions, multiplications, divisions and square roots in a fixed
-// order, so that CPU, GPU and every SIMD level give the same bits. Compile without contraction (-ffp-contract=off,
+// The Gaussian mixture in one dimension, made of IEEE additions, multiplications, divisions and square roots
+// in a fixed order, so that CPU, GPU and every SIMD level give the same bits. Compile without contraction
+// (-ffp-contract=off,
 // --fmad=false). The polynomials interpolate at Chebyshev nodes; coefficients computed with 60 digits.
 //
-// exp_fixed: error below 1 ulp on [-708, 709], 0 below -708.8. log_fixed: error below 1 ulp on positive normal numbers.
-// (tests/mixture/test_gaussian_functions.py measures both against decimal arithmetic.)
+// exp_fixed: error below 1 ulp on [-708, 709], 0 below -708.8. log_fixed: error below 1 ulp on positive
+// normal numbers. (tests/mixture/test_gaussian_functions.py measures both against decimal arithmetic.)
 #pragma once
 #include "shared/portable.h"
 
@@ -12,7 +13,8 @@ namespace fg {
 constexpr int kLanes = 512;  // bin j is added to lane j mod 512; then a binary tree 256, 128, ..., 1
 constexpr double kHalfLog2Pi = 0x1.d67f1c864beb5p-1;
 constexpr double kTenEpsilon = 10 * 0x1p-52;  // scikit-learn adds this to the mass of a component
-constexpr double kLn2High = 0x1.62e42p-1, kLn2Low = 0x1.fdf473de6af28p-22;  // High has 21 bits: k * High is exact
+constexpr double kLn2High = 0x1.62e42p-1,
+                 kLn2Low = 0x1.fdf473de6af28p-22;  // High has 21 bits: k * High is exact
 constexpr double kRoundingShift = 0x1.8p52;  // adding it rounds to whole numbers, left in the lowest bits
 
 FG_HD unsigned long long bits_of(double value) {
@@ -32,7 +34,8 @@ FG_HD double double_of(unsigned long long bits) {
 }
 
 // exp(x) = 2^k exp(r), |r| <= ln(2) / 2, exp(r) = 1 + r + r^2 q(r).
-// Below -708.7 k is -1023 or clamped to it, and 2^k becomes 0 by its bits: no branch that would stop vectorisation.
+// Below -708.7 k is -1023 or clamped to it, and 2^k becomes 0 by its bits: no branch that would stop
+// vectorisation.
 FG_HD double exp_fixed(double argument) {
   const double x = argument < -709.1 ? -709.1 : argument;
   const double shifted = x * 0x1.71547652b82fep+0 + kRoundingShift;
@@ -52,7 +55,8 @@ FG_HD double exp_fixed(double argument) {
   return (1.0 + (r + r * r * q)) * power;
 }
 
-// log(x) = k ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2), log(1 + f) = f - s (f - z p(z)), s = f / (2 + f), z = s^2.
+// log(x) = k ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2), log(1 + f) = f - s (f - z p(z)), s = f / (2 +
+// f), z = s^2.
 FG_HD double log_fixed(double x) {
   const unsigned long long bits = bits_of(x);
   const unsigned long long biased = (bits - 0x3fe6a09e667f3bcdull + (1024ull << 52)) >> 52;  // k + 1024
@@ -97,8 +101,8 @@ struct Updated {
   double mass, mean, variance;
 };
 
-// The M-step of scikit-learn in terms of those sums: mean = sum(r x) / (s0 + 10 eps), variance about the new mean. A
-// floor of 0 leaves the variance as it is.
+// The M-step of scikit-learn in terms of those sums: mean = sum(r x) / (s0 + 10 eps), variance about the new
+// mean. A floor of 0 leaves the variance as it is.
 FG_HD Updated update_component(const Moments& m, double old_mean, double reg_covar, double variance_floor) {
   const double mass = m.s0 + kTenEpsilon;
   const double mean = old_mean + (m.s1 - old_mean * kTenEpsilon) / mass;

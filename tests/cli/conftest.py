@@ -8,7 +8,6 @@ from cohort.chests import SMALL
 from fastgmm.cli import main
 from fastgmm.lung import LungSettings
 
-
 # The verbs that find lungs; the small chests have a shape for the published rules only.
 _FIND_LUNGS = {"run", "label", "fit", "demo"}
 
