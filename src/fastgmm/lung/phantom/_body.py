@@ -15,13 +15,17 @@ _LIVER_HU, _SPLEEN_HU, _STOMACH_HU = 60.0, 50.0, 15.0
 _DIAPHRAGM_MM = 3.0
 
 
-def paint_body(hu: Float32Array, anatomy: Anatomy, stomach: Solid, block: Block) -> None:
-    """Paint the body but for bones, lungs, airways and gas into `hu`, in place."""
+def paint_wall(hu: Float32Array, anatomy: Anatomy, block: Block) -> None:
+    """Paint skin, fat and muscle, which do not change along z, into `hu`, in place."""
     skin = anatomy.skin()
     paint(hu, block, [skin], _SKIN_HU)
     paint(hu, block, [skin.grown(-2)], _FAT_HU)
     z, y, x = skin.radii
     paint(hu, block, [Solid((0, 2, 0), (z, y - 9, x - 15), skin.flat, skin.exponent)], _MUSCLE_HU)
+
+
+def paint_organs(hu: Float32Array, anatomy: Anatomy, stomach: Solid, block: Block) -> None:
+    """Paint what lies inside the wall, but for bones, lungs, airways and gas, into `hu`, in place."""
     for side in SIDES:  # fat between the muscles of the shoulder girdle
         paint(hu, block, [Solid((anatomy.apex - 15, 40, 128 * side), (70, 46, 5))], _FAT_HU)
         paint(hu, block, [Solid((anatomy.apex - 70, -anatomy.chest_depth - 11, 66 * side), (60, 2.2, 44))], _FAT_HU)

@@ -20,9 +20,9 @@ _POINTS_MM = 5.0
 
 def lung_depth(anatomy: Anatomy, block: Block) -> Float32Array:
     """Return the depth below the surface of both lungs together."""
-    depth = depth_of(anatomy.chest(), block)
     surface = diaphragm(anatomy, block)
-    np.minimum(depth, surface.above_mm / surface.blur_mm, out=depth)
+    depth = surface.above_mm / surface.blur_mm
+    np.minimum(depth, depth_of(anatomy.chest(), block), out=depth)
     np.minimum(depth, -union_depth(mediastinum(anatomy), block), out=depth)
     beside = np.abs(left_of_junction(anatomy, block)) - np.float32(anatomy.junction_mm / 2)
     np.minimum(depth, beside / np.float32(BLUR_MM[2]), out=depth)

@@ -18,14 +18,16 @@ _TABLE_BOW_PER_MM = 2.2e-4
 
 
 def paint_outside(hu: Float32Array, anatomy: Anatomy, block: Block) -> None:
-    """Fill `hu` with air and paint the table, whose shells are open at the sides, and the cloth, in place."""
+    """Fill `hu` with air and paint the table, whose shells are open at the sides, and the cloth, in place.
+
+    Nothing here changes along z.
+    """
     hu[...] = AIR_HU
-    z, y, x = block.axes
+    _, y, x = block.axes
     skin = anatomy.skin()
     resolution = np.float32(BLUR_MM[1])
-    away = depth_of(skin.grown(_CLOTH_AWAY_MM), block)
-    away *= resolution
-    away += 1.6 * np.sin(x / 17 + z / 41) + 1.4 * np.sin(z / 29 + y / 23)
+    folds = 1.6 * np.sin(x / 17) + 1.4 * np.sin(y / 23)
+    away = depth_of(skin.grown(_CLOTH_AWAY_MM), block) * resolution + folds
     blend(hu, coverage((np.float32(_CLOTH_MM / 2) - np.abs(away)) / resolution), _CLOTH_HU)
     back = skin.center[1] + skin.radii[1]
     for behind, half in _SHELLS_MM:

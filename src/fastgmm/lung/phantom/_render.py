@@ -9,7 +9,7 @@ import numpy as np
 from fastgmm._types import BoolArray, Shape3, UInt8Array
 from fastgmm.lung.phantom._airways import BRONCHUS_WALL, LUMEN_HU, VESSEL_HU, WALL_HU, Tree, build_tree
 from fastgmm.lung.phantom._anatomy import Anatomy, draw_anatomy
-from fastgmm.lung.phantom._body import paint_body
+from fastgmm.lung.phantom._body import paint_organs, paint_wall
 from fastgmm.lung.phantom._bones import Bones, build_bones, paint_bones
 from fastgmm.lung.phantom._gas import Gas, build_gas, paint_gas
 from fastgmm.lung.phantom._grid import Block, Float32Array, Window
@@ -82,14 +82,17 @@ def draw_person(seed: int) -> Person:
 def paint_slab(person: Person, slab: Block, truth: ThoraxTruth) -> Float32Array:
     """Return the noiseless slab in HU and fill its truth, which comes zeroed."""
     anatomy = person.anatomy
-    hu = np.empty(slab.shape, np.float32)
-    paint_outside(hu, anatomy, slab)
+    slice_ = Block(slab.z[:1], slab.y, slab.x, slab.spacing_mm)
+    same = np.empty(slice_.shape, np.float32)
+    paint_outside(same, anatomy, slice_)
+    paint_wall(same, anatomy, slice_)
+    hu = np.repeat(same, slab.z.size, axis=0)
     skin = anatomy.skin()
     body, where = slab.window(skin.low(), skin.high())
     if 0 in body.shape:
         return hu
     inner, truth = hu[where], truth.part(where)
-    paint_body(inner, anatomy, person.gas.stomach, body)
+    paint_organs(inner, anatomy, person.gas.stomach, body)
     paint_bones(inner, person.bones, body)
     chest = anatomy.chest()
     lungs, at = body.window(chest.low(), chest.high())
@@ -120,6 +123,11 @@ def _paint_lungs(hu: Float32Array, person: Person, block: Block, truth: ThoraxTr
 
 
 def _paint_airways(hu: Float32Array, tree: Tree, block: Block, truth: ThoraxTruth) -> None:
+    low, high = tree.main_wall.boxes()
+    block, where = block.window(low.min(axis=0), high.max(axis=0))
+    if 0 in block.shape:
+        return
+    hu, truth = hu[where], truth.part(where)
     covered, inside = draw_tubes(tree.main_wall, block)
     blend(hu, covered, WALL_HU)
     truth.tissue[inside & (truth.lungs > 0)] = OTHER

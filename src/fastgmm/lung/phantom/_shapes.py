@@ -47,7 +47,7 @@ class Solid:
 
 
 def depth_of(solid: Solid, block: Block) -> Float32Array:
-    """Return the depth below the solid's surface, of shape block.shape."""
+    """Return the depth below the solid's surface; the shape is the block's, with 1 for axes that change nothing."""
     p = solid.exponent
     total: list[Float32Array] = []
     slopes: list[Float32Array] = []
@@ -55,6 +55,8 @@ def depth_of(solid: Solid, block: Block) -> Float32Array:
         block.axes, solid.center, solid.radii, solid.flat, BLUR_MM, strict=True
     ):
         u = np.maximum(np.abs(axis - np.float32(center)) - np.float32(flat), 0) / np.float32(radius)
+        if not u.any():
+            u = np.zeros((1, 1, 1), np.float32)
         total.append(u**p)
         slopes.append((u ** (p - 1) * np.float32(p * step / radius)) ** 2)
     depth = (1 - total[0] - total[1]) - total[2]

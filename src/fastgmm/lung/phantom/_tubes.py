@@ -24,6 +24,11 @@ class Tubes:
     def __len__(self) -> int:
         return self.start_radius.size
 
+    def boxes(self) -> tuple[Float32Array, Float32Array]:
+        """Return the lower and the upper corner of the box around each piece, each of shape (n, 3)."""
+        radius = np.maximum(self.start_radius, self.end_radius)[:, None]
+        return np.minimum(self.start, self.end) - radius, np.maximum(self.start, self.end) + radius
+
     def grown(self, mm: float) -> Tubes:
         """Return the tubes with radii larger by `mm`; pieces that vanish stay, with radius 0."""
         first, last = (np.maximum(r + np.float32(mm), 0) for r in (self.start_radius, self.end_radius))
@@ -53,9 +58,7 @@ def draw_tubes(tubes: Tubes, block: Block) -> tuple[Float32Array, BoolArray]:
     """Return the fraction of each voxel that the tubes fill and whether its centre lies inside one."""
     covered = np.zeros(block.shape, np.float32)
     inside = np.zeros(block.shape, np.bool_)
-    radius = np.maximum(tubes.start_radius, tubes.end_radius)[:, None]
-    low = np.minimum(tubes.start, tubes.end) - radius
-    high = np.maximum(tubes.start, tubes.end) + radius
+    low, high = tubes.boxes()
     reach = 1.5 * np.float32(BLUR_MM[0])
     near = (low[:, 0] <= block.z[-1] + reach) & (high[:, 0] >= block.z[0] - reach)
     for i in np.flatnonzero(near):
