@@ -1,9 +1,13 @@
 """The synthetic thorax: what it shows, and that its truth is what the issue asks for."""
 
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy import ndimage
 
 from fastgmm.lung.phantom import ThoraxTruth, dice_table, thorax_phantom
@@ -265,3 +269,11 @@ def test_dice_wants_labels_of_the_truths_shape():
     truth = thorax_phantom((4, 8, 8), seed=0).truth
     with pytest.raises(ValueError, match=r"labels must have the truth's shape \(4, 8, 8\), got \(4, 8, 9\)"):
         dice_table(np.zeros((4, 8, 9), np.uint8), truth)
+
+
+def test_the_example_draws_the_picture_of_the_documentation(tmp_path):
+    docs, drawing = Path(__file__).parents[2] / "docs", tmp_path / "thorax.png"
+    subprocess.run([sys.executable, str(docs / "examples" / "thorax.py"), str(drawing)], check=True)
+    drawn, shown = (np.asarray(Image.open(path)) for path in (drawing, docs / "pictures" / "phantom.png"))
+    assert drawn.shape == shown.shape
+    assert np.mean(drawn != shown) < 0.01

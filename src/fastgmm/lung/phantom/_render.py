@@ -107,15 +107,18 @@ def _paint_lungs(hu: Float32Array, person: Person, block: Block, truth: ThoraxTr
     anatomy, tree = person.anatomy, person.tree
     depth = lung_depth(anatomy, block)
     parenchyma_hu, tissue = draw_parenchyma(person.parenchyma, block)
-    blend(hu, coverage(depth), parenchyma_hu)
-    walls = tree.bronchi.scaled(1 + BRONCHUS_WALL)
+    lung_covered = coverage(depth)
+    blend(hu, lung_covered, parenchyma_hu)
+    covered, inside = draw_tubes(tree.vessels, block)
+    blend(hu, covered, VESSEL_HU)
+    tissue[inside] = OTHER
+    # Bronchi stay in the lungs, whatever lies on their way: vessels may cross the mediastinum, air may not.
     for tubes, value, label in (
-        (tree.vessels, VESSEL_HU, OTHER),
-        (walls, WALL_HU, OTHER),
+        (tree.bronchi.scaled(1 + BRONCHUS_WALL), WALL_HU, OTHER),
         (tree.bronchi, LUMEN_HU, AIR),
     ):
         covered, inside = draw_tubes(tubes, block)
-        blend(hu, covered, value)
+        blend(hu, covered * lung_covered, value)
         tissue[inside] = label
     lung = depth > 0
     truth.lungs[...] = lung * np.where(left_of_junction(anatomy, block) > 0, LEFT_LUNG, RIGHT_LUNG)
