@@ -13,8 +13,8 @@ PUBLISHED = LungSettings.published()
 # The pixel that the published sizes in voxels are taken to be meant for, when they are carried over to larger ones.
 MEANT_PIXEL_MM = 0.75
 COARSE = [(100, 128, 128), (200, 256, 256)]
-# Slices of 0.75 and 1 mm and pixels of 0.7 to 0.8 mm: here the preset runs as it is.
-FINE = [(300, 448, 448), (400, 448, 448), (300, 512, 512)]
+# Slices of 1 and 1.25 mm and pixels of 0.7 to 0.8 mm: here the preset runs as it is.
+FINE = [(240, 448, 448), (300, 448, 448), (300, 512, 512)]
 # Least Dice per class. Partial volume makes a seam of "consolidation" and "ground glass" around vessels and lesions,
 # the closing takes mediastinum in as "other", and dense consolidation lies in the band of "other": see docs/phantom.md.
 LEAST_DICE = {"air": 0.7, "healthy": 0.95, "ggo": 0.85, "consolidation": 0.47, "other": 0.4}
