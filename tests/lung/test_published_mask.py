@@ -162,7 +162,7 @@ def test_wrong_arguments_are_named():
         segment_lungs(volume, ("a", 1, 1))
     with pytest.raises(ValueError, match=r"direction must be an invertible matrix"):
         segment_lungs(volume, SPACING, direction=np.zeros((3, 3)))
-    with pytest.raises(ValueError, match="preset must be one of published, default, got 'paper'"):
+    with pytest.raises(ValueError, match="preset must be one of default, published, got 'paper'"):
         LungSettings.from_preset("paper")
 
 
