@@ -129,8 +129,13 @@ Bytes step(const Inputs& in, int n_threads) {
 Bytes fit(const Inputs& in, int n_threads) {
   std::vector<double> parameters{0.5, 0.5, 1.0, 2.0, 1.0, 1.0, 1.0, 1.0}, ones(in.rows.size(), 1.0);
   double* p = parameters.data();
+  fg::EmSettings settings{};
+  settings.reg_covar = 1e-6;
+  settings.lower_bound = -1e300;
+  settings.max_iter = 5;
+  settings.n_threads = n_threads;
   fg::fit_histogram(in.rows.data(), ones.data(), static_cast<std::int64_t>(in.rows.size()),
-                    {p, p + 2, p + 4, p + 6, 2}, {1e-6, 1e-6, -1e300, 5, n_threads});
+                    {p, p + 2, p + 4, p + 6, 2}, settings);
   return bytes_of(parameters);
 }
 
