@@ -145,6 +145,46 @@ class HistogramFit(NamedTuple):
         return int(self.lower_bounds.size)
 
 
+class HistogramBatch(NamedTuple):
+    """Independent fits of K components to weighted one-dimensional values: F fits, all arrays C-contiguous.
+
+    values, counts : float64 (n_bins,), the bins of all histograms one after another.
+    spans : int64 (F, 2), the bins begin .. end - 1 of each fit; fits may share them.
+    weights, means, precisions_cholesky : float64 (F, K), the starts. variance_floors, lower_bounds : float64 (F,).
+    """
+
+    values: Float64Array
+    counts: Float64Array
+    spans: Int64Array
+    weights: Float64Array
+    means: Float64Array
+    precisions_cholesky: Float64Array
+    variance_floors: Float64Array
+    lower_bounds: Float64Array
+
+    def fit_each(
+        self, fit: Callable[..., HistogramFit], *, tol: float, max_iter: int, reg_covar: float, n_jobs: int
+    ) -> list[HistogramFit]:
+        """Return what an `em_histogram` finds for each, several at a time."""
+        workers = max(min(n_jobs, len(self.spans)), 1)
+        settings = {"tol": tol, "max_iter": max_iter, "reg_covar": reg_covar, "n_jobs": n_jobs // workers}
+
+        def fit_one(i: int) -> HistogramFit:
+            bins = slice(*self.spans[i].tolist())
+            start = (self.weights[i], self.means[i], self.precisions_cholesky[i])
+            floor, bound = float(self.variance_floors[i]), float(self.lower_bounds[i])
+            return fit(
+                self.values[bins], self.counts[bins], *start, variance_floor=floor, lower_bound=bound, **settings
+            )
+
+        if workers == 1:
+            return [fit_one(i) for i in range(len(self.spans))]
+        from concurrent.futures import ThreadPoolExecutor
+
+        with ThreadPoolExecutor(workers) as pool:
+            return list(pool.map(fit_one, range(len(self.spans))))
+
+
 class Mixture(NamedTuple):
     """A mixture as the kernels take it: log density of component k at x = offsets[k] - |P_k' (x - means[k])|^2 / 2.
 
@@ -229,6 +269,12 @@ class EMKernels(Protocol):
         component whose variance was not positive (the loop stops before that step's bound), -1 if there was none.
         The compiled backends share their bits: csrc/shared/gaussian.h has the formulas and the order of the sums.
         """
+        ...
+
+    def em_histogram_batch(
+        self, batch: HistogramBatch, *, tol: float, max_iter: int, reg_covar: float, n_jobs: int
+    ) -> list[HistogramFit]:
+        """Run `em_histogram` for each fit of the batch; every one equals, to the bit, the fit alone."""
         ...
 
 

@@ -175,7 +175,7 @@ def run_histogram_em(
 
     settings.variance_floor is relative to the variance of all values; settings.squarem is not looked at.
     """
-    floor = settings.variance_floor and settings.variance_floor * _variance(values, counts)
+    floor = settings.variance_floor and settings.variance_floor * variance_of(values, counts)
     fit = kernels.em_histogram(
         values,
         counts,
@@ -189,11 +189,16 @@ def run_histogram_em(
         lower_bound=lower_bound,
         n_jobs=n_jobs,
     )
-    if fit.collapsed >= 0:
-        k = fit.collapsed
-        found = f"Component {k} has mass {fit.weights[k] * counts.sum():.4g} and variance {fit.variances[k]:.4g}."
-        raise ValueError(f"{ILL_DEFINED} {found}")
+    check_not_collapsed(fit, counts.sum())
     return fit
+
+
+def check_not_collapsed(fit: HistogramFit, mass: float) -> None:
+    """Raise if a component lost its variance."""
+    k = fit.collapsed
+    if k >= 0:
+        found = f"Component {k} has mass {fit.weights[k] * mass:.4g} and variance {fit.variances[k]:.4g}."
+        raise ValueError(f"{ILL_DEFINED} {found}")
 
 
 def run_counted_em(rows: ArrayRows, start: Parameters, settings: EMSettings, *, lower_bound: float = -np.inf) -> EMFit:
@@ -236,7 +241,8 @@ def _run_flat(rows: ArrayRows, start: Parameters, settings: EMSettings, lower_bo
     return EMFit(after, found.lower_bounds.tolist(), found.converged)
 
 
-def _variance(values: Float64Array, counts: Float64Array) -> float:
+def variance_of(values: Float64Array, counts: Float64Array) -> float:
+    """Return the variance of values that occur counts times."""
     mean = np.average(values, weights=counts)
     return float(np.average((values - mean) ** 2, weights=counts))
 

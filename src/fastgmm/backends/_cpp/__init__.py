@@ -9,7 +9,7 @@ from fastgmm.backends._cpp.components import (
     label_components,
     separate_components,
 )
-from fastgmm.backends._cpp.em import em_assign, em_histogram, em_moments, em_step
+from fastgmm.backends._cpp.em import em_assign, em_histogram, em_histogram_batch, em_moments, em_step
 from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
 from fastgmm.backends._cpp.histogram import apply_table, histogram, threshold_below
 from fastgmm.backends._cpp.median import median_filter
@@ -33,6 +33,7 @@ __all__ = [
     "component_table",
     "em_assign",
     "em_histogram",
+    "em_histogram_batch",
     "em_moments",
     "em_step",
     "filter_components",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastgmm import _core
 from fastgmm._types import AnyArray, Float64Array, Int64Array
-from fastgmm.backends._contract import HistogramFit, Mixture, Moments
+from fastgmm.backends._contract import HistogramBatch, HistogramFit, Mixture, Moments
 
 
 def em_histogram(
@@ -36,6 +36,13 @@ def em_histogram(
         n_jobs=n_jobs,
     )
     return HistogramFit(*outcome)
+
+
+def em_histogram_batch(
+    batch: HistogramBatch, *, tol: float, max_iter: int, reg_covar: float, n_jobs: int
+) -> list[HistogramFit]:
+    """Run one fit after another, several at a time."""
+    return batch.fit_each(em_histogram, tol=tol, max_iter=max_iter, reg_covar=reg_covar, n_jobs=n_jobs)
 
 
 def em_step(X: AnyArray, weights: Float64Array | None, mixture: Mixture, n_jobs: int) -> Moments:

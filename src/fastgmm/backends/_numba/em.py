@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 from fastgmm._types import AnyArray, Float64Array, Int64Array
-from fastgmm.backends._contract import HistogramFit, Mixture, Moments
+from fastgmm.backends._contract import HistogramBatch, HistogramFit, Mixture, Moments
 from fastgmm.backends._numba import em_blocks, em_lanes
 from fastgmm.backends._numba.gaussian import LANES
 
@@ -54,6 +54,13 @@ def em_histogram(
     return HistogramFit(
         weights, means, variances, precisions, np.array(lower_bounds, np.float64), bool(converged), int(collapsed)
     )
+
+
+def em_histogram_batch(
+    batch: HistogramBatch, *, tol: float, max_iter: int, reg_covar: float, n_jobs: int
+) -> list[HistogramFit]:
+    """Run one fit after another, several at a time."""
+    return batch.fit_each(em_histogram, tol=tol, max_iter=max_iter, reg_covar=reg_covar, n_jobs=n_jobs)
 
 
 def em_step(X: AnyArray, weights: Float64Array | None, mixture: Mixture, n_jobs: int) -> Moments:

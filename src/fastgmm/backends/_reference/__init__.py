@@ -6,7 +6,7 @@ from fastgmm.backends._reference.components import (
     label_components,
     separate_components,
 )
-from fastgmm.backends._reference.em import em_assign, em_histogram, em_moments, em_step
+from fastgmm.backends._reference.em import em_assign, em_histogram, em_histogram_batch, em_moments, em_step
 from fastgmm.backends._reference.flood import geodesic_flood, grow_region
 from fastgmm.backends._reference.histogram import apply_table, histogram, threshold_below
 from fastgmm.backends._reference.median import median_filter
@@ -28,6 +28,7 @@ __all__ = [
     "component_table",
     "em_assign",
     "em_histogram",
+    "em_histogram_batch",
     "em_moments",
     "em_step",
     "filter_components",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastgmm._types import AnyArray, Float64Array, Int64Array
-from fastgmm.backends._contract import HistogramFit, Mixture, Moments
+from fastgmm.backends._contract import HistogramBatch, HistogramFit, Mixture, Moments
 
 _TEN_EPSILON = 10 * np.finfo(np.float64).eps
 
@@ -50,6 +50,13 @@ def em_histogram(
     return HistogramFit(
         weights, means, variances, precisions_cholesky, np.array(lower_bounds, np.float64), converged, collapsed
     )
+
+
+def em_histogram_batch(
+    batch: HistogramBatch, *, tol: float, max_iter: int, reg_covar: float, n_jobs: int
+) -> list[HistogramFit]:
+    """Run one fit after another."""
+    return batch.fit_each(em_histogram, tol=tol, max_iter=max_iter, reg_covar=reg_covar, n_jobs=1)
 
 
 def em_step(X: AnyArray, weights: Float64Array | None, mixture: Mixture, n_jobs: int) -> Moments:

@@ -23,6 +23,7 @@ from fastgmm._histogram import Histogram
 from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, Float64Array, Int64Array
 from fastgmm.backends import choose_backend, get_backend
+from fastgmm.mixture._batch import run_counted_starts
 from fastgmm.mixture._counts import count_column, is_integer_column, shifted
 from fastgmm.mixture._covariance import (
     COVARIANCE_TYPES,
@@ -246,6 +247,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         if self.verbose or self.n_init == 1:
             return [self._run_one(rows, self._start(rows, random_state), i) for i in range(self.n_init)]
         starts = [self._start(rows, random_state) for _ in range(self.n_init)]
+        if isinstance(rows, ArrayRows) and self._has_histogram_kernel(rows) and not self.acceleration:
+            return run_counted_starts(rows, starts, self._settings())
         workers = min(self.n_init, rows.n_jobs)
         share = rows.with_jobs(rows.n_jobs // workers)
         with ThreadPoolExecutor(workers) as pool:
@@ -276,11 +279,9 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
 
     def _run_one(self, rows: Rows, start: Parameters, init: int, lower_bound: float = -math.inf) -> EMFit:
         self._print_verbose_msg_init_beg(init)
-        settings = EMSettings(
-            self.tol, self.max_iter, self.reg_covar, self.acceleration == "squarem", self.variance_floor or 0.0
-        )
+        settings = self._settings()
         on_step = self._print_verbose_msg_iter_end if self.verbose else None
-        if rows.counted and self.covariance_type in ("full", "diag", "spherical"):
+        if self._has_histogram_kernel(rows):
             assert isinstance(rows, ArrayRows)
             fit = run_counted_em(rows, start, settings, lower_bound=lower_bound)
             for step, change in enumerate(np.diff([lower_bound, *fit.lower_bounds]), start=1):
@@ -290,6 +291,13 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         if fit.lower_bounds:
             self._print_verbose_msg_init_end(fit.lower_bounds[-1], fit.converged)
         return fit
+
+    def _settings(self) -> EMSettings:
+        squarem = self.acceleration == "squarem"
+        return EMSettings(self.tol, self.max_iter, self.reg_covar, squarem, self.variance_floor or 0.0)
+
+    def _has_histogram_kernel(self, rows: Rows) -> bool:
+        return rows.counted and self.covariance_type in ("full", "diag", "spherical")
 
     def _store(self, fit: EMFit, dtype: np.dtype[Any]) -> None:
         weights, means, covariances, factors = fit.parameters
