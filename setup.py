@@ -46,6 +46,6 @@ setup(
     include_package_data=False,
     package_data={
         "fastgmm": ["py.typed", "_core.pyi", "**/*.json"],
-        "fastgmm._csrc": ["shared/*.h", "cuda/*.cu", "README.md"],
+        "fastgmm._csrc": ["shared/*.h", "cuda/*.h", "cuda/*.cu", "README.md"],
     },
 )

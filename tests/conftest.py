@@ -1,9 +1,11 @@
 """Fixtures that more than one folder of tests uses."""
 
+import importlib
 import os
 from pathlib import Path
 
 import pytest
+from cupy_on_cpu._install import standing_in
 from hypothesis import settings
 
 from fastgmm import _core, backends
@@ -15,13 +17,33 @@ settings.register_profile("default", derandomize=True, deadline=None, max_exampl
 settings.load_profile("default")
 
 
-@pytest.fixture(scope="session", params=backends.BACKENDS)
+@pytest.fixture(scope="module")
+def cuda():
+    """The module `cupy`: CuPy where it has a device, else what stands in for it on the CPU."""
+    if backends.can_use("cuda")[0]:
+        yield importlib.import_module("cupy")
+        return
+    with standing_in():
+        yield importlib.import_module("cupy")
+
+
+@pytest.fixture(scope="module")
 def backend(request: pytest.FixtureRequest) -> str:
-    """Name of each backend in turn."""
+    """Name of each backend in turn (see `pytest_generate_tests`)."""
+    if request.param == "cuda":
+        request.getfixturevalue("cuda")
     usable, reason = backends.can_use(request.param)
     if not usable:
         pytest.skip(f"backend {request.param} cannot run here: {reason}")
     return request.param
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests on every backend; on cuda in modules that say ON_CUDA = True and call through `doors`."""
+    has_own = Path(metafunc.module.__file__).parent.name == "mixture"
+    if "backend" in metafunc.fixturenames and not has_own:
+        names = [name for name in backends.BACKENDS if name != "cuda" or getattr(metafunc.module, "ON_CUDA", False)]
+        metafunc.parametrize("backend", names, indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module", params=SIMD_LEVELS)

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DEVICE_TEXT = sorted(
     path.relative_to(ROOT / "csrc").as_posix()
-    for folder, ending in (("shared", "*.h"), ("cuda", "*.cu"))
+    for folder, ending in (("shared", "*.h"), ("cuda", "*.h"), ("cuda", "*.cu"))
     for path in (ROOT / "csrc" / folder).glob(ending)
 )
 PROBE = """

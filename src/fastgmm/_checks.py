@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 import numpy as np
 from numpy.typing import DTypeLike
 
+from fastgmm._arrays import array_module, is_device_array
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, Shape3
 
@@ -60,6 +61,9 @@ def check_volume(volume: Any, name: str = "volume", dtypes: Sequence[DTypeLike] 
     if not is_array(volume) or volume.ndim != 3 or volume.dtype.newbyteorder("=") not in wanted:
         kinds = ", ".join(d.name for d in wanted)
         raise TypeError(f"{name} must be a 3-D array of {kinds}, got {describe(volume)}")
+    if is_device_array(volume):
+        contiguous: AnyArray = array_module(volume).ascontiguousarray(volume)
+        return contiguous
     return np.require(volume, volume.dtype.newbyteorder("="), ["C", "A"])
 
 
@@ -71,8 +75,11 @@ def check_out(out: Any, shape: tuple[int, ...], dtypes: Sequence[DTypeLike], *in
         raise TypeError(f"out must be a {kinds} array of shape {shape}, got {describe(out)}")
     if out.dtype not in wanted or out.shape != shape:
         raise ValueError(f"out must be {kinds} of shape {shape}, got {describe(out)}")
-    if not out.flags.c_contiguous or not out.flags.writeable or not out.flags.aligned:
-        raise ValueError("out must be a C-contiguous, aligned and writeable array; give one made by numpy.empty")
+    check_same_memory(out, "out", *inputs)
+    on_host = not is_device_array(out)
+    if not out.flags.c_contiguous or (on_host and not (out.flags.writeable and out.flags.aligned)):
+        module = array_module(out).__name__
+        raise ValueError(f"out must be a C-contiguous, aligned and writeable array; give one made by {module}.empty")
     check_apart(out, *inputs)
     return out
 
@@ -80,12 +87,31 @@ def check_out(out: Any, shape: tuple[int, ...], dtypes: Sequence[DTypeLike], *in
 def check_apart(out: AnyArray, *inputs: Any) -> None:
     """Raise if the array shares memory with an input: an array or a `PackedMask`."""
     for given in inputs:
-        if np.may_share_memory(out, given.words if isinstance(given, PackedMask) else given):
+        if array_module(out).may_share_memory(out, given.words if isinstance(given, PackedMask) else given):
             raise ValueError("out must not share memory with an input; give an array of its own")
 
 
+def check_same_memory(value: Any, name: str, *inputs: Any) -> None:
+    """Raise if the array or `PackedMask` is a NumPy one and an input a CuPy one, or the other way round."""
+    for given in inputs:
+        if given is not None and on_device(value) != on_device(given):
+            kinds = ("a NumPy array", "a CuPy array")
+            raise TypeError(f"{name} must be {kinds[on_device(given)]} as the input is, got {kinds[on_device(value)]}")
+
+
+def on_device(value: Any) -> bool:
+    """Whether the array or `PackedMask` is on the GPU."""
+    return is_device_array(_words_or_self(value))
+
+
+def _words_or_self(value: Any) -> Any:
+    return value.words if isinstance(value, PackedMask) else value
+
+
 def is_array(value: Any) -> TypeGuard[AnyArray]:
-    """Whether the value is a NumPy array that stands for all its elements (a masked array does not)."""
+    """Whether the value is a NumPy or CuPy array that stands for all its elements (a masked array does not)."""
+    if is_device_array(value):
+        return True
     ma = sys.modules.get("numpy.ma")
     return isinstance(value, np.ndarray) and not (ma is not None and isinstance(value, ma.MaskedArray))
 

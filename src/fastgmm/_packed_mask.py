@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import operator
+from typing import Any
 
 import numpy as np
 
+from fastgmm._arrays import array_module, is_device_array
 from fastgmm._types import BoolArray, Shape3, UInt64Array
 
 WORD_BITS = 64
@@ -22,7 +24,7 @@ class PackedMask:
     ----------
     words : ndarray of shape (nz, ny, ceil(nx / 64)), dtype uint64
         Each x row in 64-bit words, lowest bit first. Rows of a plane are contiguous; planes may be padded. Bits past
-        nx must be 0. Kept, not copied.
+        nx must be 0. Kept, not copied. A CuPy array makes a mask on the GPU, which has no padded planes.
     shape : tuple of 3 ints
         Voxels along (z, y, x).
 
@@ -40,42 +42,46 @@ class PackedMask:
     def __init__(self, words: UInt64Array, shape: Shape3) -> None:
         nz, ny, nx = map(operator.index, shape)
         expected = (nz, ny, words_per_row(nx))
-        if not isinstance(words, np.ndarray) or words.dtype != np.uint64 or words.shape != expected:
-            got = f"{words.dtype} of shape {words.shape}" if isinstance(words, np.ndarray) else type(words).__name__
+        known = isinstance(words, np.ndarray) or is_device_array(words)
+        if not known or words.dtype != np.uint64 or words.shape != expected:
+            got = f"{words.dtype} of shape {words.shape}" if known else type(words).__name__
             raise ValueError(f"words must be uint64 of shape {expected}, got {got}")
-        if words.size and (words.strides[2] != 8 or (ny > 1 and words.strides[1] != 8 * expected[2])):
-            raise ValueError(f"words must have contiguous rows within each plane, got strides {words.strides}")
-        if not words.flags.aligned:
-            raise ValueError("words must be aligned to 8 bytes; pass a copy of them")
-        if words.size and nx % WORD_BITS and np.any(words[:, :, -1] >> np.uint64(nx % WORD_BITS)):
+        _check_layout(words)
+        if words.size and nx % WORD_BITS and bool((words[:, :, -1] >> np.uint64(nx % WORD_BITS)).any()):
             raise ValueError(f"the bits of words past nx = {nx} must be 0; PackedMask.from_array takes a bool array")
         self.words = words
         self.shape: Shape3 = (nz, ny, nx)
 
     @classmethod
-    def empty(cls, shape: Shape3) -> PackedMask:
-        """Allocate a mask of the given shape, its bits not set to anything."""
+    def empty(cls, shape: Shape3, like: Any = None) -> PackedMask:
+        """Allocate a mask of the given shape, its bits not set to anything; on the GPU if `like` is a CuPy array."""
         nz, ny, nx = map(operator.index, shape)
         n_words = words_per_row(nx)
+        mask = cls.__new__(cls)
+        mask.shape = (nz, ny, nx)
+        if is_device_array(like):
+            mask.words = array_module(like).empty((nz, ny, n_words), np.uint64)
+            return mask
         plane_words = ny * n_words
         padded = plane_words
         if plane_words and plane_words * 8 % _PAGE_BYTES == 0:
             padded += _CACHE_LINE_WORDS
         planes = np.empty((nz, padded), np.uint64)
-        mask = cls.__new__(cls)
         mask.words = np.lib.stride_tricks.as_strided(planes, (nz, ny, n_words), (padded * 8, n_words * 8, 8))
-        mask.shape = (nz, ny, nx)
         return mask
 
     @classmethod
     def from_array(cls, array: BoolArray) -> PackedMask:
-        """Pack a 3-D bool array of shape (nz, ny, nx), of any strides."""
-        if not isinstance(array, np.ndarray):
+        """Pack a 3-D bool array of shape (nz, ny, nx), of any strides, where it is."""
+        if not isinstance(array, np.ndarray) and not is_device_array(array):
             raise TypeError(f"mask must be a 3-D bool array, got {type(array).__name__}")
         if array.dtype != np.bool_ or array.ndim != 3:
             raise TypeError(f"mask must be a 3-D bool array, got {array.dtype} of shape {array.shape}")
         nz, ny, nx = array.shape
-        mask = cls.empty((nz, ny, nx))
+        mask = cls.empty((nz, ny, nx), array)
+        if is_device_array(array):
+            mask.words[...] = _device_words(array, mask.words.shape)
+            return mask
         n_bytes = -(-nx // 8)
         for z in range(nz):
             row_bytes = mask.words[z].view(np.uint8)
@@ -84,10 +90,15 @@ class PackedMask:
         return mask
 
     def to_array(self, out: BoolArray | None = None) -> BoolArray:
-        """Unpack to a bool array of shape (nz, ny, nx), or into `out`, an array of that shape."""
-        array = np.empty(self.shape, np.bool_) if out is None else out
+        """Unpack to a bool array of shape (nz, ny, nx), or into `out` of that shape and memory."""
+        xp = array_module(self.words)
+        array = xp.empty(self.shape, np.bool_) if out is None else out
         if array.dtype != np.bool_ or array.shape != self.shape:
             raise ValueError(f"out must be bool of shape {self.shape}, got {array.dtype} of shape {array.shape}")
+        if xp is not np:
+            bits = xp.unpackbits(self.words.view(np.uint8).ravel(), bitorder="little")
+            array[...] = bits.reshape(*self.words.shape[:2], -1)[..., : self.shape[2]]
+            return array
         for plane, words in zip(array, self.words, strict=True):
             if plane.size:
                 plane[...] = np.unpackbits(words.view(np.uint8), axis=-1, count=self.shape[2], bitorder="little")
@@ -95,49 +106,59 @@ class PackedMask:
 
     def count(self) -> int:
         """Return the number of voxels that are set."""
+        if is_device_array(self.words):
+            return _count_on_device(self.words)
         return int(np.bitwise_count(self.words).sum(dtype=np.int64))
 
     def copy(self) -> PackedMask:
         """Return a mask with bits of its own."""
-        mask = PackedMask.empty(self.shape)
+        mask = PackedMask.empty(self.shape, self.words)
         mask.words[...] = self.words
         return mask
 
     def __and__(self, other: PackedMask) -> PackedMask:
         """Return the voxels set in both."""
-        return self._combined(other, np.bitwise_and)
+        return self._combined(other, "bitwise_and")
 
     def __or__(self, other: PackedMask) -> PackedMask:
         """Return the voxels set in either."""
-        return self._combined(other, np.bitwise_or)
+        return self._combined(other, "bitwise_or")
 
     def __sub__(self, other: PackedMask) -> PackedMask:
         """Return the voxels set here and not in the other."""
-        both = self._combined(other, np.bitwise_and)
-        return both if both is NotImplemented else self._combined(both, np.bitwise_xor)
+        both = self._combined(other, "bitwise_and")
+        return both if both is NotImplemented else self._combined(both, "bitwise_xor")
 
     def __invert__(self) -> PackedMask:
         """Return the voxels that are not set."""
-        mask = PackedMask.empty(self.shape)
-        np.bitwise_not(self.words, out=mask.words)
+        mask = PackedMask.empty(self.shape, self.words)
+        array_module(self.words).bitwise_not(self.words, out=mask.words)
         n_last = self.shape[2] % WORD_BITS
         if n_last:
             mask.words[..., -1] &= np.uint64((1 << n_last) - 1)
         return mask
 
-    def _combined(self, other: PackedMask, operation: np.ufunc) -> PackedMask:
+    def _combined(self, other: PackedMask, operation: str) -> PackedMask:
         if not isinstance(other, PackedMask):
             return NotImplemented
         if other.shape != self.shape:
             raise ValueError(f"masks must have the same shape, got {self.shape} and {other.shape}")
-        mask = PackedMask.empty(self.shape)
-        operation(self.words, other.words, out=mask.words)
+        self._check_same_memory(other)
+        mask = PackedMask.empty(self.shape, self.words)
+        getattr(array_module(self.words), operation)(self.words, other.words, out=mask.words)
         return mask
+
+    def _check_same_memory(self, other: PackedMask) -> None:
+        if is_device_array(self.words) != is_device_array(other.words):
+            raise TypeError("masks must be both NumPy or both CuPy, got one of each; move one with cupy.asarray")
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, PackedMask):
             return NotImplemented
-        return self.shape == other.shape and bool(np.array_equal(self.words, other.words))
+        if self.shape != other.shape:
+            return False
+        self._check_same_memory(other)
+        return bool((self.words == other.words).all())
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -148,3 +169,35 @@ class PackedMask:
 def words_per_row(nx: int) -> int:
     """Return how many 64-bit words hold nx bits."""
     return -(-nx // WORD_BITS)
+
+
+def _check_layout(words: UInt64Array) -> None:
+    """Raise unless rows lie side by side within each plane, and on the GPU planes too."""
+    _, ny, n_words = words.shape
+    if is_device_array(words):
+        if not words.flags.c_contiguous:
+            raise ValueError(f"words on the GPU must be C-contiguous, got strides {words.strides}")
+        return
+    if words.size and (words.strides[2] != 8 or (ny > 1 and words.strides[1] != 8 * n_words)):
+        raise ValueError(f"words must have contiguous rows within each plane, got strides {words.strides}")
+    if not words.flags.aligned:
+        raise ValueError("words must be aligned to 8 bytes; pass a copy of them")
+
+
+def _device_words(array: Any, shape: tuple[int, int, int]) -> Any:
+    """Pack a CuPy bool array to words; rows that do not end with a word are copied with zeros behind them."""
+    xp = array_module(array)
+    rows = array
+    if array.shape[2] % WORD_BITS:
+        rows = xp.zeros((*shape[:2], shape[2] * WORD_BITS), np.bool_)
+        rows[..., : array.shape[2]] = array
+    return xp.packbits(rows.ravel(), bitorder="little").view(np.uint64).reshape(shape)
+
+
+def _count_on_device(words: Any) -> int:
+    """Add up pairs, nibbles and bytes of bits within the words: CuPy counts no bits."""
+    ones = words - (words >> np.uint64(1) & np.uint64(0x5555555555555555))
+    low = np.uint64(0x3333333333333333)
+    ones = (ones & low) + (ones >> np.uint64(2) & low)
+    ones = (ones + (ones >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return int((ones * np.uint64(0x0101010101010101) >> np.uint64(56)).sum(dtype=np.int64))

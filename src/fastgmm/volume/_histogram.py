@@ -185,7 +185,7 @@ def threshold_below(
     kernels = get_backend(backend, volume)
     volume = check_volume(volume)
     value = check_int(value, "value")
-    packed_like = PackedMask.empty((0, 0, 0))
+    packed_like = PackedMask.empty((0, 0, 0), volume)
     check_mask_out(out, packed_like, volume.shape)
     # Values beyond int32 compare as its ends do, and fit every integer type that a kernel may compare in.
     value = min(max(value, -(2**31)), 2**31)

@@ -6,7 +6,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from fastgmm._checks import check_apart, check_out, describe
+from fastgmm._checks import check_apart, check_out, check_same_memory, describe, on_device
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import BoolArray, Shape3
 
@@ -20,11 +20,12 @@ def check_mask_out(out: Any, like: Any, shape: Shape3, *inputs: Any) -> None:
     if isinstance(like, PackedMask) != isinstance(out, PackedMask):
         kind = "a PackedMask" if isinstance(like, PackedMask) else "a bool array"
         raise TypeError(f"out must be {kind} as the mask is, got {describe(out)}")
+    check_same_memory(out, "out", like)
     if not isinstance(out, PackedMask):
         check_out(out, shape, [np.bool_], *inputs)
     elif out.shape != shape:
         raise ValueError(f"out must have shape {shape}, got {out.shape}")
-    elif not out.words.flags.writeable:
+    elif not on_device(out) and not out.words.flags.writeable:
         raise ValueError("out must be writeable; give one made by PackedMask.empty")
     else:
         check_apart(out.words, *inputs)

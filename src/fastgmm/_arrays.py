@@ -1,0 +1,19 @@
+"""Arrays in the machine's memory (NumPy) and on a GPU (CuPy), told apart without importing CuPy."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+
+def is_device_array(value: Any) -> bool:
+    """Whether the value is a CuPy array."""
+    kind = type(value)
+    return kind.__module__.partition(".")[0] == "cupy" and kind.__name__ == "ndarray"
+
+
+def array_module(value: Any) -> Any:
+    """Return the module, NumPy or CuPy, that the array belongs to; NumPy for anything else."""
+    return sys.modules["cupy"] if is_device_array(value) else np

@@ -1,0 +1,183 @@
+"""Functions on arrays, by NumPy's on the arrays within."""
+
+import numpy as np
+
+from cupy_on_cpu._ndarray import host_of, ndarray, wrap
+
+_SAME_AS_NUMPY = [
+    "absolute",
+    "add",
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argsort",
+    "argwhere",
+    "array_equal",
+    "bincount",
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
+    "broadcast_to",
+    "clip",
+    "concatenate",
+    "cumsum",
+    "diff",
+    "divide",
+    "dot",
+    "einsum",
+    "equal",
+    "exp",
+    "expand_dims",
+    "flatnonzero",
+    "greater",
+    "invert",
+    "isfinite",
+    "isnan",
+    "less",
+    "log",
+    "logical_and",
+    "logical_not",
+    "logical_or",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "median",
+    "min",
+    "minimum",
+    "moveaxis",
+    "multiply",
+    "negative",
+    "nonzero",
+    "not_equal",
+    "prod",
+    "ravel",
+    "repeat",
+    "reshape",
+    "rint",
+    "searchsorted",
+    "sort",
+    "sqrt",
+    "stack",
+    "subtract",
+    "sum",
+    "take",
+    "transpose",
+    "unique",
+    "where",
+]
+
+
+def _from_numpy(name: str):
+    def function(*arguments, **options):
+        hosts = {key: host_of(value) for key, value in options.items()}
+        result = getattr(np, name)(*map(host_of, arguments), **hosts)
+        return options["out"] if isinstance(options.get("out"), ndarray) else wrap(result)
+
+    function.__name__ = name
+    return function
+
+
+globals().update({name: _from_numpy(name) for name in _SAME_AS_NUMPY})
+
+
+def empty(shape, dtype=float, order="C") -> ndarray:
+    return ndarray(shape, dtype, order=order)
+
+
+def full(shape, value, dtype=None) -> ndarray:
+    array = ndarray(shape, np.asarray(host_of(value)).dtype if dtype is None else dtype)
+    array.fill(value)
+    return array
+
+
+def zeros(shape, dtype=float, order="C") -> ndarray:
+    return full(shape, 0, dtype)
+
+
+def ones(shape, dtype=float) -> ndarray:
+    return full(shape, 1, dtype)
+
+
+def empty_like(array, dtype=None) -> ndarray:
+    return ndarray(array.shape, dtype or array.dtype)
+
+
+def zeros_like(array, dtype=None) -> ndarray:
+    return zeros(array.shape, dtype or array.dtype)
+
+
+def arange(*arguments, dtype=None) -> ndarray:
+    return asarray(np.arange(*arguments, dtype=dtype))
+
+
+def asarray(value, dtype=None, order=None, blocking=False) -> ndarray:
+    """Upload what is not on the device yet."""
+    if isinstance(value, ndarray):
+        return value if dtype is None else value.astype(dtype, copy=False)
+    return array(value, dtype)
+
+
+def array(value, dtype=None, copy=True, order="K") -> ndarray:
+    if isinstance(value, ndarray):
+        return value.astype(dtype or value.dtype)
+    host = np.asarray(value, dtype)
+    new = ndarray(host.shape, host.dtype)
+    new._host[...] = host
+    return new
+
+
+def ascontiguousarray(value, dtype=None) -> ndarray:
+    given = asarray(value, dtype)
+    return given if given.flags.c_contiguous else given.copy()
+
+
+def asnumpy(value, stream=None, order="C", out=None, blocking=True) -> np.ndarray:
+    return value.get(order=order, out=out) if isinstance(value, ndarray) else np.asarray(value)
+
+
+def get_array_module(*arguments):
+    import cupy_on_cpu
+
+    return cupy_on_cpu if any(isinstance(argument, ndarray) for argument in arguments) else np
+
+
+def packbits(bits, axis=None, bitorder="big") -> ndarray:
+    if axis is not None:
+        raise NotImplementedError("axis is not supported yet")
+    return wrap(np.packbits(host_of(bits), bitorder=bitorder))
+
+
+def unpackbits(packed, axis=None, bitorder="big") -> ndarray:
+    if axis is not None:
+        raise NotImplementedError("axis is not supported yet")
+    return wrap(np.unpackbits(host_of(packed), bitorder=bitorder))
+
+
+def may_share_memory(first, second, max_work=None) -> bool:
+    return np.may_share_memory(host_of(first), host_of(second))
+
+
+shares_memory = may_share_memory
+
+__all__ = [
+    "arange",
+    "array",
+    "asarray",
+    "ascontiguousarray",
+    "asnumpy",
+    "empty",
+    "empty_like",
+    "full",
+    "get_array_module",
+    "may_share_memory",
+    "ones",
+    "packbits",
+    "shares_memory",
+    "unpackbits",
+    "zeros",
+    "zeros_like",
+    *_SAME_AS_NUMPY,
+]

@@ -1,0 +1,84 @@
+"""Device memory: rubbish at first, aligned as CuPy's, with guards before and behind that no kernel may change."""
+
+import weakref
+
+import numpy as np
+
+ALIGNMENT = 512  # CuPy's
+_RUBBISH = 0xCD
+_GUARD = np.frombuffer(bytes(range(7, 7 + 128)), np.uint8)
+_allocations = weakref.WeakSet()
+
+
+class Allocation:
+    """A block of bytes between two guards."""
+
+    def __init__(self, n_bytes: int) -> None:
+        raw = np.full(n_bytes + ALIGNMENT + 2 * _GUARD.size, _RUBBISH, np.uint8)
+        start = -(raw.ctypes.data + _GUARD.size) % ALIGNMENT + _GUARD.size
+        self.data = raw[start : start + n_bytes]
+        self._guards = raw[start - _GUARD.size : start], raw[start + n_bytes :][: _GUARD.size]
+        for guard in self._guards:
+            guard[:] = _GUARD
+        _allocations.add(self)
+
+    def is_intact(self) -> bool:
+        return all(np.array_equal(guard, _GUARD) for guard in self._guards)
+
+
+def check_guards(kernel: str) -> None:
+    """Raise if a kernel wrote just before or behind any array."""
+    damaged = [allocation for allocation in list(_allocations) if not allocation.is_intact()]
+    for allocation in damaged:
+        _allocations.discard(allocation)
+    if damaged:
+        sizes = ", ".join(str(allocation.data.size) for allocation in damaged)
+        raise MemoryError(f"kernel {kernel} wrote outside an array of {sizes} bytes")
+
+
+class MemoryPool:
+    """Counts nothing and keeps nothing: memory goes back when the last array that uses it does."""
+
+    def __init__(self, allocator=None) -> None:
+        self.limit = 0
+
+    def malloc(self, size: int) -> Allocation:
+        return Allocation(size)
+
+    def used_bytes(self) -> int:
+        return sum(allocation.data.size for allocation in list(_allocations))
+
+    total_bytes = used_bytes
+
+    def free_bytes(self) -> int:
+        return 0
+
+    def free_all_blocks(self, stream=None) -> None:
+        pass
+
+    def free_all_free(self) -> None:
+        pass
+
+    def n_free_blocks(self) -> int:
+        return 0
+
+    def set_limit(self, size=None, fraction=None) -> None:
+        self.limit = size or 0
+
+    def get_limit(self) -> int:
+        return self.limit
+
+
+class PinnedMemoryPool(MemoryPool):
+    """Page-locked memory, which here is like any other."""
+
+
+_pool, _pinned_pool = MemoryPool(), PinnedMemoryPool()
+
+
+def get_default_memory_pool() -> MemoryPool:
+    return _pool
+
+
+def get_default_pinned_memory_pool() -> PinnedMemoryPool:
+    return _pinned_pool

@@ -1,0 +1,252 @@
+"""The array: a NumPy array that only CuPy's ways lead to."""
+
+import operator
+
+import numpy as np
+
+from cupy_on_cpu._memory import Allocation
+
+_SCALARS = (bool, int, float, complex, np.generic)
+
+
+class _Flags:
+    """CuPy's flags: fewer than NumPy's."""
+
+    def __init__(self, host: np.ndarray) -> None:
+        self.c_contiguous, self.f_contiguous = host.flags.c_contiguous, host.flags.f_contiguous
+        self.owndata = host.base is None or isinstance(host.base, np.ndarray)
+        self.forc = self.c_contiguous or self.f_contiguous
+
+
+class _Pointer:
+    """`ndarray.data`."""
+
+    def __init__(self, host: np.ndarray, allocation) -> None:
+        self.ptr, self.mem, self.device_id = host.ctypes.data, allocation, 0
+
+
+def host_of(value):
+    """The NumPy array in an array, any scalar as it is; NumPy arrays do not mix with CuPy's."""
+    if isinstance(value, ndarray):
+        return value._host
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"Unsupported type {type(value)}")
+    if isinstance(value, tuple | list):
+        return type(value)(host_of(part) for part in value)
+    return value
+
+
+def wrap(result, allocation=None):
+    """An array of what NumPy returned; reductions and elements are arrays of no dimensions."""
+    if isinstance(result, tuple):
+        return tuple(wrap(part, allocation) for part in result)
+    if isinstance(result, np.ndarray | np.generic):
+        return ndarray._of(np.asarray(result), allocation)
+    return result
+
+
+class ndarray:  # noqa: N801
+    """`cupy.ndarray`."""
+
+    __module__ = "cupy"
+    __hash__ = None
+
+    def __init__(self, shape, dtype=float, memptr=None, strides=None, order="C") -> None:
+        dtype = np.dtype(dtype)
+        if dtype.kind not in "biufc":
+            raise ValueError(f"Unsupported dtype {dtype}")
+        n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        self._allocation = Allocation(n_bytes) if memptr is None else memptr.mem
+        self._host = np.ndarray(shape, dtype, self._allocation.data[:n_bytes].data, order=order)
+
+    @classmethod
+    def _of(cls, host: np.ndarray, allocation=None) -> "ndarray":
+        array = cls.__new__(cls)
+        array._host, array._allocation = host, allocation
+        return array
+
+    shape = property(lambda self: self._host.shape)
+    dtype = property(lambda self: self._host.dtype)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    nbytes = property(lambda self: self._host.nbytes)
+    itemsize = property(lambda self: self._host.itemsize)
+    strides = property(lambda self: self._host.strides)
+    flags = property(lambda self: _Flags(self._host))
+    data = property(lambda self: _Pointer(self._host, self._allocation))
+    T = property(lambda self: wrap(self._host.T, self._allocation))
+    real = property(lambda self: wrap(self._host.real, self._allocation))
+    device = property(lambda self: _device())
+
+    @property
+    def __cuda_array_interface__(self):
+        return {**self._host.__array_interface__, "version": 3, "stream": 1}
+
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. "
+            "Please use `.get()` to construct a NumPy array explicitly."
+        )
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        hosts = {name: host_of(value) for name, value in options.items()}
+        result = getattr(ufunc, method)(*map(host_of, inputs), **hosts)
+        return options["out"][0] if options.get("out") else wrap(result)
+
+    def __array_function__(self, function, types, arguments, options):
+        import cupy_on_cpu
+
+        return getattr(cupy_on_cpu, function.__name__)(*arguments, **options)
+
+    def get(self, stream=None, order="C", out=None, blocking=True) -> np.ndarray:
+        if out is not None:
+            out[...] = self._host
+            return out
+        return np.array(self._host, order=order)
+
+    def set(self, array: np.ndarray, stream=None) -> None:
+        if not isinstance(array, np.ndarray):
+            raise TypeError(f"Only numpy.ndarray can be set to cupy.ndarray, got {type(array)}")
+        if array.shape != self.shape or array.dtype != self.dtype:
+            raise ValueError(f"shape or dtype differ: {array.shape} {array.dtype}, {self.shape} {self.dtype}")
+        self._host[...] = array
+
+    def copy(self, order="C") -> "ndarray":
+        return self.astype(self.dtype, order=order)
+
+    def astype(self, dtype, order="C", casting=None, subok=None, copy=True) -> "ndarray":
+        if not copy and self.dtype == dtype and self.flags.c_contiguous:
+            return self
+        new = ndarray(self.shape, dtype)
+        new._host[...] = self._host.astype(dtype)
+        return new
+
+    def __getitem__(self, index) -> "ndarray":
+        return wrap(self._host[host_of(index)], self._allocation)
+
+    def __setitem__(self, index, value) -> None:
+        if isinstance(value, np.ndarray) and value.ndim:
+            raise TypeError(f"Unsupported type {type(value)}")
+        self._host[host_of(index)] = host_of(value) if isinstance(value, ndarray) else value
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self._host)
+
+    def __int__(self) -> int:
+        return int(self._host)
+
+    def __float__(self) -> float:
+        return float(self._host)
+
+    def __index__(self) -> int:
+        return operator.index(self._host)
+
+    def __repr__(self) -> str:
+        return repr(self._host)
+
+    def item(self, *where):
+        return self._host.item(*where)
+
+    def tolist(self):
+        return self._host.tolist()
+
+    def fill(self, value) -> None:
+        self._host.fill(host_of(value))
+
+
+def _device():
+    from cupy_on_cpu import cuda
+
+    return cuda.Device(0)
+
+
+def _binary(name: str):
+    def method(self, other):
+        if not isinstance(other, (ndarray, *_SCALARS)):
+            return NotImplemented if not isinstance(other, np.ndarray) else host_of(other)
+        return wrap(getattr(self._host, name)(host_of(other)))
+
+    return method
+
+
+def _in_place(name: str):
+    def method(self, other):
+        getattr(self._host, name)(host_of(other))
+        return self
+
+    return method
+
+
+def _forwarded(name: str):
+    def method(self, *arguments, **options):
+        hosts = {key: host_of(value) for key, value in options.items()}
+        result = wrap(getattr(self._host, name)(*map(host_of, arguments), **hosts), self._allocation)
+        return options["out"] if options.get("out") is not None else result
+
+    return method
+
+
+_ARITHMETIC = [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+    "matmul",
+]
+for _name in _ARITHMETIC:
+    setattr(ndarray, f"__{_name}__", _binary(f"__{_name}__"))
+    setattr(ndarray, f"__r{_name}__", _binary(f"__r{_name}__"))
+    setattr(ndarray, f"__i{_name}__", _in_place(f"__i{_name}__"))
+for _name in ["lt", "le", "eq", "ne", "gt", "ge"]:
+    setattr(ndarray, f"__{_name}__", _binary(f"__{_name}__"))
+for _name in [
+    "__neg__",
+    "__invert__",
+    "__abs__",
+    "reshape",
+    "ravel",
+    "view",
+    "transpose",
+    "squeeze",
+    "swapaxes",
+    "sum",
+    "prod",
+    "min",
+    "max",
+    "any",
+    "all",
+]:
+    setattr(ndarray, _name, _forwarded(_name))
+for _name in [
+    "mean",
+    "var",
+    "std",
+    "argmin",
+    "argmax",
+    "cumsum",
+    "argsort",
+    "sort",
+    "nonzero",
+    "take",
+    "repeat",
+    "dot",
+    "clip",
+    "round",
+    "flatten",
+    "diagonal",
+]:
+    setattr(ndarray, _name, _forwarded(_name))
