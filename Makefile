@@ -1,11 +1,18 @@
-# make demo | test | lint | sanitize | clean.  VENV names the virtual environment, PYTHON the interpreter that makes it.
+# make demo | test | lint | sanitize | bench | bench-quick | bench-check | bench-counts | clean.  VENV names the virtual environment, PYTHON the interpreter that makes it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 NATIVE = $(wildcard csrc/*/*)
 JOBS ?= 2
 
-.PHONY: demo test lint sanitize clean
+# Which benchmarks: make bench BENCH="-k median". Without it all run, and the table and charts are made anew.
+BENCH ?=
+# OpenBLAS chooses its kernels for this processor itself: a forced choice would slow the peers down.
+BENCH_PYTEST = env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q -p no:cacheprovider \
+  $(filter-out benchmarks/bench_em.py,$(wildcard benchmarks/bench_*.py)) --benchmark-columns=min,median,rounds
+QUICK = -k "200x256x256 and thorax and warm"
+
+.PHONY: demo test lint sanitize bench bench-quick bench-check bench-counts clean
 
 demo: $(VENV)/.installed
 	$(BIN)/fastgmm demo
@@ -22,6 +29,26 @@ lint: $(VENV)/.installed-dev
 sanitize: $(VENV)/.installed-dev
 	PYTHON=$(CURDIR)/$(BIN)/python bash .ci/sanitize
 
+# A failed row is named and leaves the others alone; the exit status tells of it at the end.
+bench: $(VENV)/.installed-bench
+	mkdir -p build
+	status=0; $(BENCH_PYTEST) --benchmark-storage=benchmarks/results --benchmark-autosave --benchmark-json=build/bench.json $(BENCH) \
+	  || status=$$?; \
+	$(BIN)/python benchmarks/summary.py build/bench.json \
+	  $(if $(BENCH),,--readme benchmarks/README.md --charts benchmarks/results/charts) && exit $$status
+
+bench-quick: $(VENV)/.installed-bench
+	$(BENCH_PYTEST) $(if $(BENCH),$(BENCH),$(QUICK))
+
+bench-check: $(VENV)/.installed-bench
+	mkdir -p build
+	$(BENCH_PYTEST) --benchmark-json=build/bench-check.json $(if $(BENCH),$(BENCH),$(QUICK))
+	if command -v valgrind >/dev/null; then $(BIN)/python benchmarks/counts.py --out build/counts.json; fi
+	$(BIN)/python benchmarks/check.py build/bench-check.json $$(command -v valgrind >/dev/null && echo --counts build/counts.json)
+
+bench-counts: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/counts.py
+
 clean:
 	rm -rf build dist $(VENV) src/*.egg-info src/fastgmm/_core*.so src/fastgmm/_core*.pyd
 
@@ -37,4 +64,8 @@ $(VENV)/.installed: $(BIN)/python pyproject.toml setup.py $(NATIVE)
 
 $(VENV)/.installed-dev: $(BIN)/python pyproject.toml setup.py $(NATIVE)
 	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-bench: $(BIN)/python pyproject.toml setup.py $(NATIVE)
+	$(BIN)/python -m pip install --quiet -e '.[bench]'
 	touch $@ $(VENV)/.installed

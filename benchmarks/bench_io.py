@@ -1,0 +1,87 @@
+"""Reading a compressed scan to an array, writing labels. make bench BENCH="-k read" or "-k write"."""
+
+import gzip
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from harness.inputs import REAL, SCANS, load, lungs, real_scan_path, tissue_table
+from harness.memory import floor_s
+from harness.paired import OURS, Call, Group
+from harness.rows import stage_test
+from rivals import files
+
+from fastgmm.io import read_header, read_scan, write_labels
+from fastgmm.volume import apply_table
+
+FOLDER = Path(tempfile.mkdtemp(prefix="fastgmm_bench_"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def remove_files():
+    yield
+    shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+def reading(case: str, state: str) -> Group:
+    """From a file in the page cache to an int16 array. "inflate" rows know nothing of headers."""
+    volume = load(case).volume
+    nrrd, nifti = files.write_inputs(volume, FOLDER)
+    if case == REAL:
+        nrrd = real_scan_path()
+    shape = volume.shape
+    calls = {
+        OURS: Call(lambda: read_scan(nrrd).volume),
+        "fastgmm nifti": Call(lambda: read_scan(nifti).volume),
+        "simpleitk": Call(lambda: files.read_simpleitk(nrrd)),
+        "simpleitk view": Call(lambda: files.read_simpleitk_view(nrrd), lambda found: found[1]),
+        "nibabel": Call(lambda: files.read_nibabel(nifti)),
+        "pynrrd": Call(lambda: files.read_pynrrd(nrrd)),
+        "inflate isa-l": Call(lambda: files.inflate_isal(nrrd, shape)),
+        "inflate zlib-ng": Call(lambda: files.inflate_zlib_ng(nrrd, shape)),
+        "inflate libdeflate": Call(lambda: files.inflate_libdeflate(nrrd, shape)),
+    }
+    return Group("read nrrd", case, state, calls, floor_s(nrrd.stat().st_size, volume.nbytes))
+
+
+def writing(case: str, state: str) -> Group:
+    """Labels to a compressed file; everyone's file is read back and compared."""
+    labels = apply_table(load(case).volume, tissue_table(), lungs(case))
+    scan = read_header(files.write_inputs(load(case).volume, FOLDER)[1])
+
+    def ours():
+        write_labels(FOLDER / "ours.nii.gz", labels, scan)
+        return FOLDER / "ours.nii.gz"
+
+    def plain(path):
+        return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8).reshape(labels.shape)
+
+    calls = {
+        OURS: Call(ours, files.read_simpleitk),
+        "simpleitk": Call(lambda: files.write_simpleitk(FOLDER / "itk.nii.gz", labels), files.read_simpleitk),
+        "simpleitk level 1": Call(
+            lambda: files.write_simpleitk(FOLDER / "itk.nii.gz", labels, 1), files.read_simpleitk
+        ),
+        "nibabel": Call(lambda: files.write_nibabel(FOLDER / "nib.nii.gz", labels), files.read_simpleitk),
+        "pynrrd": Call(lambda: files.write_pynrrd(FOLDER / "py.nrrd", labels), files.read_simpleitk),
+        "pynrrd level 1": Call(lambda: files.write_pynrrd(FOLDER / "py.nrrd", labels, 1), files.read_simpleitk),
+        "deflate libdeflate": Call(lambda: files.deflate_libdeflate(FOLDER / "raw.gz", labels), plain),
+    }
+    return Group("write labels", case, state, calls, floor_s(labels.nbytes, 0))
+
+
+test_read = stage_test(
+    reading,
+    (
+        OURS, "fastgmm nifti", "simpleitk", "simpleitk view", "nibabel", "pynrrd", "inflate isa-l", "inflate zlib-ng",
+        "inflate libdeflate",
+    ),
+    SCANS,
+)  # fmt: skip
+test_write = stage_test(
+    writing,
+    (OURS, "simpleitk", "simpleitk level 1", "nibabel", "pynrrd", "pynrrd level 1", "deflate libdeflate"),
+    SCANS,
+)

@@ -1,0 +1,1 @@
+"""What all benchmarks share: inputs, memory, paired runs, rows for pytest-benchmark."""

@@ -1,0 +1,84 @@
+"""Warm and cold memory, and the bandwidth of this machine.
+
+Warm: freed memory stays with the process (glibc's `mallopt`), so that no package pays for the first touch of its
+results, whether or not it can write into an array it is given. Cold: freed memory goes back to the system, fastgmm
+keeps no scratch, and the caches hold something else.
+"""
+
+import ctypes
+import gc
+import statistics
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+
+import numpy as np
+
+import fastgmm
+
+N_THREADS = 2
+# mallopt's names for: when to trim, from which size and how often to map. glibc only.
+_TRIM, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
+# Twice the last-level cache of this class of machines.
+_EVICTION = np.ones(1 << 23, np.int64)
+_PROBE_BYTES = 1 << 28
+_N_PROBES = 15
+
+
+def _mallopt(option: int, value: int) -> None:
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        if hasattr(libc, "mallopt"):
+            libc.mallopt(option, value)
+
+
+def keep_freed_memory() -> None:
+    """From now on freed memory is used again and never given back."""
+    _mallopt(_MMAP_MAX, 0)
+    _mallopt(_TRIM, -1)
+
+
+def return_freed_memory() -> None:
+    """Back to the allocator's usual settings: large blocks are mapped afresh."""
+    _mallopt(_MMAP_THRESHOLD, 128 << 10)
+    _mallopt(_MMAP_MAX, 65536)
+    _mallopt(_TRIM, 128 << 10)
+
+
+def make_cold() -> None:
+    """Give back scratch and freed memory, and fill the caches with something else."""
+    fastgmm.release_memory()
+    gc.collect()
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
+        ctypes.CDLL(None).malloc_trim(0)
+    _EVICTION.sum()
+
+
+@cache
+def bandwidth() -> dict[str, float]:
+    """Bytes per second that two threads read, copy (both ways counted) and fill, as NumPy does it; medians."""
+    n = _PROBE_BYTES // 8
+    source, target = np.ones(n, np.uint64), np.ones(n, np.uint64)
+    halves = [slice(n * i // N_THREADS, n * (i + 1) // N_THREADS) for i in range(N_THREADS)]
+    work = {
+        "read": (1, lambda part: np.bitwise_or.reduce(source[part])),
+        "copy": (2, lambda part: np.copyto(target[part], source[part])),
+        "fill": (1, lambda part: target[part].fill(3)),
+    }
+    found = {}
+    with ThreadPoolExecutor(N_THREADS) as pool:
+        for name, (passes, call) in work.items():
+            times = []
+            for _ in range(_N_PROBES):
+                start = time.perf_counter()
+                list(pool.map(call, halves))
+                times.append(time.perf_counter() - start)
+            found[name] = passes * _PROBE_BYTES / statistics.median(times)
+    return found
+
+
+def floor_s(read_bytes: float, written_bytes: float) -> float:
+    """Seconds to read so many bytes once and to write so many once."""
+    speed = bandwidth()
+    return read_bytes / speed["read"] + written_bytes / speed["fill"]

@@ -1,0 +1,76 @@
+"""Groups of paired runs as tests of pytest-benchmark, one row per contender."""
+
+import itertools
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from harness.paired import Group, measure
+
+_last: dict[tuple[str, str, str], Group] = {}
+# Every group measured in this session, without its inputs: for the summary at the end.
+MEASURED: list[Group] = []
+STATES = ("warm", "cold")
+
+
+class _Replay:
+    """A clock that moves by recorded times, so that pytest-benchmark's statistics are about paired runs."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+recorded_clock = _Replay()
+
+
+def stage_test(
+    make: Callable[[str, str], Group],
+    who: Sequence[str],
+    cases: Sequence[str],
+    states: Sequence[str] = STATES,
+) -> Callable:
+    """Return the test of a stage: `make` takes the input's name and the state of memory and returns the group."""
+    rows = list(itertools.product(cases, states, who))
+
+    @pytest.mark.filterwarnings("ignore:Benchmark fixture was not used")
+    @pytest.mark.benchmark(timer=recorded_clock)
+    @pytest.mark.parametrize(("case", "state", "who"), rows, ids=[f"{c} {s} {w}".replace(" ", "-") for c, s, w in rows])
+    def test(benchmark, case: str, state: str, who: str) -> None:
+        report(benchmark, _measured(make, case, state), who)
+
+    return test
+
+
+def _measured(make: Callable[[str, str], Group], case: str, state: str) -> Group:
+    """Return the group, measured when its first row asks for it."""
+    key = (make.__module__ + make.__name__, case, state)
+    if key not in _last:
+        _last.clear()
+        group = measure(make(case, state))
+        # The inputs and answers are of no use any more, and large.
+        group.calls = dict.fromkeys(group.calls)
+        _last[key] = group
+        MEASURED.append(group)
+    return _last[key]
+
+
+def report(benchmark, group: Group, who: str) -> None:
+    """Make one row of a measured group."""
+    if who in group.problems:
+        pytest.fail(f"{who}: {group.problems[who]}")
+    if who not in group.times:
+        pytest.skip(f"{who} does not take part in this group, or is not installed")
+    times = iter(group.times[who])
+
+    def advance() -> None:
+        recorded_clock.now += next(times)
+
+    benchmark.group = f"{group.stage} | {group.case} | {group.state}"
+    benchmark.extra_info.update(
+        stage=group.stage, case=group.case, state=group.state, who=who,
+        floor_s=group.floor_s, over_ours=group.ratio(who), n_rounds=len(group.times[who]), **group.extra.get(who, {}),
+    )  # fmt: skip
+    benchmark.pedantic(advance, rounds=len(group.times[who]), iterations=1)

@@ -1,0 +1,162 @@
+"""Stages of the default preset by other packages: balls in mm, holes, growth within a mask."""
+
+import numpy as np
+import scipy.ndimage
+import SimpleITK as sitk  # noqa: N813
+from harness.memory import N_THREADS
+
+from rivals.morphology import CROSS
+
+# Sums of (d / (r + 1/2))^2 that are not 1 differ from it by more than float32 errs.
+_JUST_ABOVE_1 = 1.00001
+
+
+def _steps(radius):
+    """The spacing at which the ball of these radii has radius 1."""
+    return tuple(1 / (r + 0.5) for r in radius)
+
+
+def _within_edt(mask, radius):
+    """Whether a voxel of the mask lies in the ball around each voxel, by edt."""
+    import edt
+
+    return edt.edtsq(~mask, anisotropy=_steps(radius), parallel=N_THREADS) <= _JUST_ABOVE_1
+
+
+def _within_scipy(mask, radius):
+    return scipy.ndimage.distance_transform_edt(~mask, sampling=_steps(radius)) <= _JUST_ABOVE_1
+
+
+def _padded(mask, radius):
+    margin = [(r + 1, r + 1) for r in radius]
+    return np.pad(mask, margin), tuple(slice(r + 1, -r - 1) for r in radius)
+
+
+def erode(mask, radius, within=_within_edt):
+    """Erosion; outside is unset."""
+    padded, inner = _padded(mask, radius)
+    return ~within(~padded, radius)[inner]
+
+
+def open_ball(mask, radius, within=_within_edt):
+    """Opening; outside is unset."""
+    padded, inner = _padded(mask, radius)
+    return within(~within(~padded, radius), radius)[inner]
+
+
+def close_ball(mask, radius, within=_within_edt):
+    """Closing with an empty margin."""
+    padded, inner = _padded(mask, radius)
+    return ~within(~within(padded, radius), radius)[inner]
+
+
+def erode_scipy(mask, radius):
+    """With SciPy's transform."""
+    return erode(mask, radius, _within_scipy)
+
+
+def open_scipy(mask, radius):
+    """With SciPy's transform."""
+    return open_ball(mask, radius, _within_scipy)
+
+
+def close_scipy(mask, radius):
+    """With SciPy's transform."""
+    return close_ball(mask, radius, _within_scipy)
+
+
+def close_skimage(mask, radius):
+    """scikit-image's closing by distances, with a margin."""
+    from skimage.morphology import isotropic_closing
+
+    padded, inner = _padded(mask, radius)
+    return isotropic_closing(padded, _JUST_ABOVE_1, spacing=_steps(radius))[inner]
+
+
+def open_skimage(mask, radius):
+    """scikit-image's opening by distances, with a margin."""
+    from skimage.morphology import isotropic_opening
+
+    padded, inner = _padded(mask, radius)
+    return isotropic_opening(padded, _JUST_ABOVE_1, spacing=_steps(radius))[inner]
+
+
+def erode_skimage(mask, radius):
+    """scikit-image's erosion by distances, with a margin."""
+    from skimage.morphology import isotropic_erosion
+
+    padded, inner = _padded(mask, radius)
+    return isotropic_erosion(padded, _JUST_ABOVE_1, spacing=_steps(radius))[inner]
+
+
+def erode_simpleitk(image, radius):
+    """SimpleITK; outside is unset."""
+    return sitk.BinaryErode(image, list(radius[::-1]), sitk.sitkBall, 0, 1, False)
+
+
+def open_simpleitk(image, radius):
+    """SimpleITK's two steps; its own opening takes the outside for set."""
+    return sitk.BinaryDilate(erode_simpleitk(image, radius), list(radius[::-1]), sitk.sitkBall, 0, 1, False)
+
+
+def close_simpleitk(image, radius):
+    """SimpleITK's closing with its safe border."""
+    return sitk.BinaryMorphologicalClosing(image, list(radius[::-1]), sitk.sitkBall, 1.0, True)
+
+
+def fill_scipy(mask):
+    """SciPy's floods from the border."""
+    return scipy.ndimage.binary_fill_holes(mask)
+
+
+def fill_voids(mask):
+    """fill_voids."""
+    import fill_voids
+
+    return fill_voids.fill(mask)
+
+
+def fill_simpleitk(image):
+    """SimpleITK."""
+    return sitk.BinaryFillhole(image, False, 1)
+
+
+def fill_cc3d(mask):
+    """cc3d's components of the background: those off the border are holes."""
+    import cc3d
+
+    labels = cc3d.connected_components(np.pad(~mask, 1, constant_values=True), connectivity=6)
+    return (labels != labels[0, 0, 0])[1:-1, 1:-1, 1:-1]
+
+
+def reach_scipy(mask, seeds):
+    """What seeds reach within a mask, by SciPy."""
+    return scipy.ndimage.binary_propagation(seeds, CROSS, mask)
+
+
+def reach_skimage(mask, seeds):
+    """The same by scikit-image's labels; its grey reconstruction takes minutes."""
+    from skimage.measure import label
+
+    labels, n = label(mask, connectivity=1, return_num=True)
+    return _with_seed(labels, n, seeds)
+
+
+def reach_simpleitk(mask, seeds):
+    """The same by SimpleITK's reconstruction of bits."""
+    return sitk.BinaryReconstructionByDilation(seeds, mask, 0, 1, False)
+
+
+def reach_cc3d(mask, seeds):
+    """The same by components: those that hold a seed."""
+    import cc3d
+
+    labels, n = cc3d.connected_components(mask, connectivity=6, return_N=True)
+    return _with_seed(labels, n, seeds)
+
+
+def _with_seed(labels, n, seeds):
+    chosen = np.zeros(n + 1, bool)
+    chosen[labels[seeds]] = True
+    chosen[0] = False
+    return chosen[labels]
