@@ -52,6 +52,7 @@ class Histogram:
         _check_rising(self.values)
         if np.any(self.counts < 1):
             raise ValueError(f"counts must be at least 1, got {int(self.counts.min())}; leave out absent values")
+        _check_total(self.counts.sum(dtype=np.float64))
 
     @classmethod
     def from_array(cls, values: AnyArray | Sequence[int], mask: BoolArray | PackedMask | None = None) -> Histogram:
@@ -101,6 +102,7 @@ class Histogram:
         """Return the counts of both together."""
         if not isinstance(other, Histogram):
             return NotImplemented
+        _check_total(self.n + other.n)
         values, inverse = np.unique(np.concatenate([self.values, other.values]), return_inverse=True)
         counts = np.zeros(values.size, np.int64)
         np.add.at(counts, inverse, np.concatenate([self.counts, other.counts]))
@@ -246,6 +248,11 @@ def _integers(array: AnyArray | Sequence[int], name: str) -> Int64Array:
     own = np.array(whole, np.int64, order="C")
     own.flags.writeable = False
     return own
+
+
+def _check_total(total: float) -> None:
+    if total >= 2.0**63:
+        raise ValueError(f"counts must add up to at most 2^63 - 1, got about {total:.4g}")
 
 
 def _check_rising(values: Int64Array) -> None:

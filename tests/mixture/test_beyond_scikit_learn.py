@@ -81,7 +81,7 @@ def test_streams_that_cannot_be_fitted_are_refused():
         FastGMM(2).fit_stream([X, X[:, :1]])
     with pytest.raises(ValueError, match="Input chunk contains NaN"):
         FastGMM(2).fit_stream([X, np.full((1, 2), np.nan)])
-    passes = iter([[X], [X], [X[:5]]])
+    passes = iter([[X], [X], [X], [X[:5]]])
     with pytest.raises(ValueError, match=r"the same rows on every pass: the first pass had 900 rows, a later one 5"):
         FastGMM(2, init_params="random", means_init=X[:2]).fit_stream(lambda: next(passes, [X[:5]]))
 

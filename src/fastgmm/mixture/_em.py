@@ -57,8 +57,20 @@ def run_em(
     on_step : called after each step with its number and the change of the bound.
     """
     step = em_step(rows, covariance_type, settings)
+    return _iterate(step, start, covariance_type, settings, lower_bound, on_step)
+
+
+def _iterate(
+    step: Step,
+    start: Parameters,
+    covariance_type: str,
+    settings: EMSettings,
+    lower_bound: float,
+    on_step: Callable[[int, float], None] | None,
+) -> EMFit:
+    """Repeat the step, plainly or extrapolated."""
+    tol, max_iter = settings.tol, settings.max_iter
     if settings.squarem:
-        tol, max_iter = settings.tol, settings.max_iter
         return EMFit(
             *run_squarem(
                 step, start, covariance_type, tol=tol, max_iter=max_iter, lower_bound=lower_bound, on_step=on_step
@@ -66,13 +78,13 @@ def run_em(
         )
     bounds: list[float] = []
     parameters, converged = start, False
-    while len(bounds) < settings.max_iter and not converged:
+    while len(bounds) < max_iter and not converged:
         previous = lower_bound
         parameters, lower_bound = step(parameters)
         bounds.append(lower_bound)
         if on_step is not None:
             on_step(len(bounds), lower_bound - previous)
-        converged = abs(lower_bound - previous) < settings.tol
+        converged = abs(lower_bound - previous) < tol
     return EMFit(parameters, bounds, converged)
 
 
@@ -201,8 +213,21 @@ def check_not_collapsed(fit: HistogramFit, mass: float) -> None:
         raise ValueError(f"{ILL_DEFINED} {found}")
 
 
-def run_counted_em(rows: ArrayRows, start: Parameters, settings: EMSettings, *, lower_bound: float = -np.inf) -> EMFit:
-    """Run EM on counted values of one column, with a variance for each component, in the histogram kernel."""
+def run_counted_em(
+    rows: Rows,
+    start: Parameters,
+    covariance_type: str,
+    settings: EMSettings,
+    *,
+    lower_bound: float = -np.inf,
+    on_step: Callable[[int, float], None] | None = None,
+) -> EMFit:
+    """Run EM on counted values of one column in the histogram kernel, which gives the same bits everywhere."""
+    assert isinstance(rows, ArrayRows)
+    if covariance_type.startswith("tied"):
+        if settings.reg_covar == 0:  # the kernel would refuse a component without variance of its own
+            return run_em(rows, start, covariance_type, settings, lower_bound=lower_bound, on_step=on_step)
+        return _iterate(_tied_step(rows, settings), start, covariance_type, settings, lower_bound, on_step)
     assert start.covariances is not None
     shape = start.covariances.shape
     flat = Parameters(start.weights, start.means, start.covariances.reshape(-1), start.precisions_cholesky.reshape(-1))
@@ -213,13 +238,33 @@ def run_counted_em(rows: ArrayRows, start: Parameters, settings: EMSettings, *, 
             fit = _run_flat(rows, begin, one_step, -np.inf)
             return fit.parameters, fit.lower_bounds[0]
 
-        tol, max_iter = settings.tol, settings.max_iter
-        fit = EMFit(*run_squarem(step, flat, "spherical", tol=tol, max_iter=max_iter, lower_bound=lower_bound))
+        fit = _iterate(step, flat, "spherical", settings, lower_bound, on_step)
     else:
         fit = _run_flat(rows, flat, settings, lower_bound)
+        for number, change in enumerate(np.diff([lower_bound, *fit.lower_bounds]), start=1):
+            if on_step is not None:
+                on_step(number, float(change))
     weights, means, variances, factors = fit.parameters
     assert variances is not None
     return fit._replace(parameters=Parameters(weights, means, variances.reshape(shape), factors.reshape(shape)))
+
+
+def _tied_step(rows: ArrayRows, settings: EMSettings) -> Step:
+    """Return one EM step on counted values with a shared variance: the mean of the components' own, by mass."""
+    assert rows.weights is not None
+    own = settings._replace(max_iter=1, variance_floor=0.0)
+    least = settings.variance_floor and settings.variance_floor * variance_of(rows.X[:, 0], rows.weights)
+
+    def step(begin: Parameters) -> tuple[Parameters, float]:
+        factors = np.full(begin.weights.shape, begin.precisions_cholesky.item())
+        fit = _run_flat(rows, begin._replace(precisions_cholesky=factors), own, -np.inf)
+        weights, means, variances, _ = fit.parameters
+        assert variances is not None
+        shared = max(float(np.cumsum(weights * variances)[-1]), least)
+        covariances = np.full(begin.precisions_cholesky.shape, shared)
+        return Parameters(weights, means, covariances, 1 / np.sqrt(covariances)), fit.lower_bounds[0]
+
+    return step
 
 
 def _run_flat(rows: ArrayRows, start: Parameters, settings: EMSettings, lower_bound: float) -> EMFit:

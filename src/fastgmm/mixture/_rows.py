@@ -93,9 +93,12 @@ class StreamRows:
     def __init__(self, chunks: Callable[[], Iterable[AnyArray]], kernels: EMKernels, n_jobs: int) -> None:
         self.chunks, self.kernels, self.n_jobs, self.counted = chunks, kernels, n_jobs, False
         self.n_features, n_rows = 0, 0
+        dtypes = set()
         for chunk in chunks():
             self.n_features, n_rows = chunk.shape[1], n_rows + len(chunk)
+            dtypes.add(chunk.dtype)
         self.mass = float(n_rows)
+        self.dtype = np.result_type(*dtypes) if dtypes else np.dtype(np.float64)
 
     def with_jobs(self, n_jobs: int) -> StreamRows:
         """Return the same rows for another number of threads."""
@@ -125,15 +128,24 @@ class StreamRows:
             more = rows.step(mixture)
             total = more if total is None else added(total, more)
         if total is None or n_rows != self.mass:
-            raise ValueError(
-                f"chunks must give the same rows on every pass: the first pass had {self.mass:.0f} rows, a later one "
-                f"{n_rows}; give a list, or a function that returns a new iterator each time it is called"
-            )
+            raise self._other_rows(n_rows)
         return total
+
+    def first(self) -> ArrayRows:
+        """Return the first chunk that has rows."""
+        for rows in self:
+            return rows
+        raise self._other_rows(0)
+
+    def _other_rows(self, n_rows: int) -> ValueError:
+        return ValueError(
+            f"chunks must give the same rows on every pass: the first pass had {self.mass:.0f} rows, a later one "
+            f"{n_rows}; give a list, or a function that returns a new iterator each time it is called"
+        )
 
     def total_scatter(self) -> TotalScatter:
         """Return the scatter of all rows about their mean."""
-        return scatter_of(self, first_guess(next(iter(self)).X))
+        return scatter_of(self, first_guess(self.first().X))
 
 
 def added(a: Moments, b: Moments) -> Moments:
@@ -150,7 +162,11 @@ def scatter_of(rows: Rows, centre: Float64Array) -> TotalScatter:
     """Return the total scatter by one pass about a centre among the rows."""
     d = centre.size
     everything = Mixture("full", np.zeros(1), centre[np.newaxis], np.zeros((1, d, d)))
-    moments = rows.step(everything)
+    if rows.counted:
+        moments = _counted_moments(rows, lambda piece: np.ones((len(piece.X), 1)), everything.means, "diag")
+        moments = moments._replace(second=moments.second[:, :, np.newaxis])
+    else:
+        moments = rows.step(everything)
     shift = moments.first[0] / moments.mass[0]
     matrix = moments.second[0] - moments.mass[0] * np.outer(shift, shift)
     return TotalScatter(float(moments.mass[0]), centre + shift, matrix)
@@ -162,6 +178,8 @@ Shares = Callable[[Piece], Float64Array]
 
 def moments_of(rows: Rows, shares: Shares, means: Float64Array, kind: str) -> Moments:
     """Return the moments for given responsibilities, which are asked for in rising order of rows."""
+    if rows.counted:
+        return _counted_moments(rows, shares, means, kind)
     n_components, d = means.shape
     n_second = {"full": (n_components, d, d), "diag": (n_components, d), "tied": (0, d)}[kind]
     total = Moments(0.0, np.zeros(n_components), np.zeros((n_components, d)), np.zeros(n_second))
@@ -172,6 +190,19 @@ def moments_of(rows: Rows, shares: Shares, means: Float64Array, kind: str) -> Mo
         given = np.ascontiguousarray(given, np.float64)
         total = added(total, rows.kernels.em_moments(piece.X, given, means, kind, rows.n_jobs))
     return total
+
+
+def _counted_moments(rows: Rows, shares: Shares, means: Float64Array, kind: str) -> Moments:
+    """Return the moments of counted values of one column, summed one after another: the same bits everywhere."""
+    sums = np.zeros((3, len(means)))
+    for piece in rows.pieces():
+        assert piece.weights is not None
+        mass = shares(piece) * piece.weights[:, np.newaxis]
+        moved = piece.X - means[:, 0]
+        terms = np.stack([mass, mass * moved, mass * moved**2])
+        sums = np.cumsum(np.concatenate([sums[:, np.newaxis], terms], axis=1), axis=1)[:, -1]
+    second = sums[2][:, np.newaxis] if kind == "diag" else np.zeros((0, 1))
+    return Moments(0.0, sums[0], sums[1][:, np.newaxis], second)
 
 
 def one_hot(labels: Int64Array, n_components: int) -> Shares:

@@ -7,10 +7,12 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import clone
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from fastgmm._histogram import Histogram
 from fastgmm._types import AnyArray, Float64Array
+from fastgmm.mixture._fast_gmm.array_api import as_numpy
+from fastgmm.mixture._fast_gmm.assign import AssignMethods
 from fastgmm.mixture._rows import CHUNK_ROWS
 from fastgmm.mixture._standard_errors import StandardErrors, standard_errors_1d
 
@@ -24,11 +26,9 @@ class Selection(NamedTuple):
     value: float
 
 
-class AnalysisMethods:
+class AnalysisMethods(AssignMethods):
     """Criteria, entropy, and standard errors."""
 
-    weights_: Any
-    means_: Any
     covariances_: Any
 
     def entropy(self, X: Any, sample_weight: Any = None) -> float:
@@ -38,11 +38,20 @@ class AnalysisMethods:
         ----------
         X : array-like of shape (n_samples, n_features), or Histogram
         sample_weight : array-like of shape (n_samples,), optional
+            How often each row occurs.
+
+        Returns
+        -------
+        float
+            In nats, between 0 and n log(n_components), n the sum of the weights.
+
+        Notes
+        -----
+        In pieces of 65,536 rows: no matrix of all responsibilities is made. Integers of one column are counted.
         """
-        check_is_fitted(self)
         total = 0.0
-        for rows, weights in _weighted_pieces(X, sample_weight):
-            shares = np.asarray(self.predict_proba(rows), np.float64)  # type: ignore[attr-defined]
+        for rows, weights in self._weighted_pieces(X, sample_weight):
+            shares = np.asarray(self._assign_floats(rows, "responsibilities", None), np.float64)
             logs = np.log(np.where(shares > 0, shares, 1.0))
             total -= float(weights @ (shares * logs).sum(axis=1))
         return total
@@ -50,12 +59,17 @@ class AnalysisMethods:
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         """Return the integrated completed likelihood criterion, BIC + 2 entropy; the lower the better.
 
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), or Histogram
+        sample_weight : array-like of shape (n_samples,), optional
+            How often each row occurs.
+
         References
         ----------
         Biernacki, Celeux and Govaert, IEEE TPAMI 22(7), 2000.
         """
-        bic: float = self.bic(X, sample_weight)  # type: ignore[attr-defined]
-        return bic + 2 * self.entropy(X, sample_weight)
+        return self.bic(X, sample_weight) + 2 * self.entropy(X, sample_weight)
 
     def select_components(
         self, X: Any, candidates: Iterable[int], criterion: Criterion = "bic", sample_weight: Any = None
@@ -73,10 +87,17 @@ class AnalysisMethods:
         Returns
         -------
         FastGMM
-            Fitted; its `selection_` lists every candidate with its criterion.
+            Fitted; its `selection_` lists every candidate with its criterion. This object is left as it is.
+
+        Raises
+        ------
+        ValueError
+            For another criterion, no candidate, or a fit that fails.
         """
         if criterion not in ("bic", "aic", "icl"):
             raise ValueError(f"criterion must be 'bic', 'aic' or 'icl', got {criterion!r}")
+        if not isinstance(candidates, Iterable):
+            raise TypeError(f"candidates must be numbers of components such as range(1, 8), got {candidates!r}")
         models, table = [], []
         for n_components in candidates:
             model = clone(self).set_params(n_components=n_components)
@@ -100,31 +121,37 @@ class AnalysisMethods:
         X : array-like of shape (n_samples, 1), or Histogram
             The rows it was fitted to.
         sample_weight : array-like of shape (n_samples,), optional
+            How often each row occurs.
+
+        Returns
+        -------
+        StandardErrors
+            `weights`, `means`, `variances`, each of shape (n_components,), and the `covariance` of all 3 n_components
+            estimates in this order.
 
         Raises
         ------
         ValueError
             For more than one feature or a shared variance; and where the information is not positive definite, because
             the parameters are not at a maximum (use a smaller tol) or a component is superfluous.
+
+        Notes
+        -----
+        O(n_samples n_components²); float32 rows are summed in float64.
         """
         check_is_fitted(self)
-        per_component = self.covariance_type in ("full", "diag", "spherical")  # type: ignore[attr-defined]
+        per_component = self.covariance_type in ("full", "diag", "spherical")
         if self.means_.shape[1] != 1 or not per_component:
             raise ValueError(
                 "standard errors are for one feature with a variance per component, got "
-                f"{self.means_.shape[1]} features and covariance_type {self.covariance_type!r}"  # type: ignore[attr-defined]
+                f"{self.means_.shape[1]} features and covariance_type {self.covariance_type!r}"
             )
-        pieces = ((rows[:, 0], weights) for rows, weights in _weighted_pieces(X, sample_weight))
-        variances = np.ravel(self.covariances_)
-        return standard_errors_1d(pieces, self.weights_, self.means_[:, 0], variances)
+        pieces = ((rows[:, 0], weights) for rows, weights in self._weighted_pieces(X, sample_weight))
+        weights, means, covariances = map(as_numpy, (self.weights_, self.means_, self.covariances_))
+        return standard_errors_1d(pieces, weights, means[:, 0], np.ravel(covariances))
 
-
-def _weighted_pieces(X: Any, sample_weight: Any) -> Iterator[tuple[AnyArray, Float64Array]]:
-    """Yield pieces of rows as float arrays with their weights."""
-    if isinstance(X, Histogram):
-        X, sample_weight = X.values[:, np.newaxis], X.counts
-    rows = np.asarray(X)
-    rows = rows if rows.dtype in (np.float32, np.float64) else rows.astype(np.float64)
-    weights = _check_sample_weight(sample_weight, rows, dtype=np.float64, ensure_non_negative=True)
-    for begin in range(0, len(rows), CHUNK_ROWS):
-        yield rows[begin : begin + CHUNK_ROWS], weights[begin : begin + CHUNK_ROWS]
+    def _weighted_pieces(self, X: Any, sample_weight: Any) -> Iterator[tuple[AnyArray, Float64Array]]:
+        """Yield pieces of rows as float arrays with their weights."""
+        rows, weights = self._rows_and_weights(X, sample_weight)
+        for begin in range(0, len(rows), CHUNK_ROWS):
+            yield rows[begin : begin + CHUNK_ROWS], weights[begin : begin + CHUNK_ROWS]

@@ -17,34 +17,30 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastgmm._histogram import Histogram
 from fastgmm._threads import resolve_n_jobs
-from fastgmm._types import AnyArray, Float64Array, Int64Array
+from fastgmm._types import Int64Array
 from fastgmm.backends import choose_backend, get_backend
 from fastgmm.mixture._batch import run_counted_starts
-from fastgmm.mixture._counts import count_column, is_integer_column, shifted
 from fastgmm.mixture._covariance import (
     COVARIANCE_TYPES,
     Parameters,
     cholesky_from_precisions,
-    n_covariance_parameters,
+    covariance_shape,
     precisions_of,
-    to_kernel,
 )
 from fastgmm.mixture._em import EMFit, EMSettings, run_counted_em, run_em
 from fastgmm.mixture._fast_gmm.analysis import AnalysisMethods
+from fastgmm.mixture._fast_gmm.array_api import Home, as_numpy, home_of
 from fastgmm.mixture._fast_gmm.collapse import warn_of_collapse
 from fastgmm.mixture._fast_gmm.init_checks import checked_means, checked_precisions, checked_weights
 from fastgmm.mixture._fast_gmm.model import ModelMethods
 from fastgmm.mixture._fast_gmm.starts import draw_start
 from fastgmm.mixture._fast_gmm.stream import stream_rows
-from fastgmm.mixture._missing import UNCORRELATED, MissingRows, assign_missing
+from fastgmm.mixture._fast_gmm.training_rows import counted_rows, training_rows
+from fastgmm.mixture._missing import MissingRows
 from fastgmm.mixture._rows import ArrayRows, Rows
-
-_FLOATS = [np.float64, np.float32]
-_MAX_TABLE = 1 << 16
 
 
 class StartReport(NamedTuple):
@@ -65,7 +61,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         As in `sklearn.mixture.GaussianMixture`. Beyond it, `covariance_type` may be "tied_diag" (one variance per
         feature) or "tied_spherical" (one variance), and `init_params` may be "optimal", which is deterministic: in 1-D
         the partition of least squares by dynamic programming, in n-D that of the projections on the principal axis.
-    backend : {"auto", "reference", "cpp"}
+    backend : {"auto", "cpp", "numba", "reference"}
         Who computes.
     n_jobs : int, optional
         Threads; never changes a result.
@@ -166,29 +162,79 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
+            float32 is kept, everything else becomes float64. One column of an integer dtype is counted (`histogram`).
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             How often each row occurs. Rows of weight 0 equal absent rows.
+
+        Returns
+        -------
+        FastGMM
+            This object, fitted.
+
+        Raises
+        ------
+        ValueError
+            For X that is not a finite two-dimensional array, fewer rows and less weight than components, start
+            parameters that do not fit, or a component that lost its variance.
+
+        Notes
+        -----
+        Every step takes O(n_samples n_components n_features²) ("diag" and "spherical": n_features); a few MB besides X
+        and the start. Counted rows: O(distinct rows) for each step, after one pass over X.
         """
         self.backend_ = choose_backend(self.backend, X, family="em")
-        rows, dtype = self._training_rows(X, sample_weight)
-        return self._fit_rows(rows, dtype)
+        home = home_of(X)
+        X = X if home is None else as_numpy(X)
+        rows, dtype = training_rows(self, X, as_numpy(sample_weight))
+        return self._fit_rows(rows, dtype, home)
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Int64Array:
-        """Estimate the parameters and return the most probable component of each row."""
+        """Estimate the parameters and return the most probable component of each row.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As in `fit`; rows of weight 0 get a component too.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype int64
+        """
         labels: Int64Array = self.fit(X, y, sample_weight).predict(X)
         return labels
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit_histogram(self, histogram: Histogram) -> Self:
-        """Estimate a one-dimensional mixture from exact counts; equal to `fit` on the values counted."""
+        """Estimate a one-dimensional mixture from exact counts; equal to `fit` on the values counted.
+
+        Parameters
+        ----------
+        histogram : Histogram
+
+        Returns
+        -------
+        FastGMM
+            This object, fitted.
+
+        Raises
+        ------
+        TypeError
+            If it is no `Histogram`.
+        ValueError
+            If it counts fewer values than components, or a component lost its variance.
+
+        Notes
+        -----
+        O(distinct values × n_components) for each step, whatever the number of values counted.
+        """
         if not isinstance(histogram, Histogram):
             found = type(histogram).__name__
             raise TypeError(f"histogram must be a fastgmm.Histogram, got {found}; use fit for arrays")
         self.backend_ = choose_backend(self.backend, family="em")
-        self.n_features_in_ = 1
+        self._set_features(1, None)
         values, counts = histogram.values.astype(np.float64), histogram.counts.astype(np.float64)
-        return self._fit_rows(self._counted_rows(values[:, np.newaxis], counts), np.dtype(np.float64))
+        return self._fit_rows(counted_rows(self, values[:, np.newaxis], counts), np.dtype(np.float64))
 
     @_fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit_stream(self, chunks: Iterable[Any] | Callable[[], Iterable[Any]]) -> Self:
@@ -200,35 +246,55 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
             Must give the same rows every time it is gone over: a list, or a function that opens a file, but not a
             generator. One column of integers is counted in a single pass.
 
+        Returns
+        -------
+        FastGMM
+            This object, fitted; its parameters are float32 if all chunks are.
+
+        Raises
+        ------
+        TypeError
+            For an iterator that can be read only once, or chunks that are no arrays.
+        ValueError
+            For chunks of different widths or names, missing values, or other rows in a later pass.
+
         Notes
         -----
         Equal to `fit` on all rows at once from the same start. The starts "random", "random_from_data" and, for more
-        than one feature, "optimal" are those of `fit`; "kmeans" and "k-means++" look at the first chunk only.
+        than one feature, "optimal" are those of `fit`; for one feature "optimal" counts the rows in 4096 equal bins;
+        "kmeans" and "k-means++" look at the first chunk that has rows.
         """
         self.backend_ = choose_backend(self.backend, family="em")
         counts = self.histogram is True or self.histogram == "auto"
         rows, dtype, names = stream_rows(
             chunks, counts, get_backend(self.backend_, family="em"), resolve_n_jobs(self.n_jobs)
         )
-        self.n_features_in_ = rows.n_features
-        if names is not None:
-            self.feature_names_in_ = names
+        self._set_features(rows.n_features, names)
         return self._fit_rows(rows, dtype)
 
-    def _fit_rows(self, rows: Rows, dtype: np.dtype[Any]) -> Self:
-        self._check_inits(rows.n_features)
+    def _set_features(self, n_features: int, names: Any) -> None:
+        self.n_features_in_ = n_features
+        if names is not None:
+            self.feature_names_in_ = names
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _fit_rows(self, rows: Rows, dtype: np.dtype[Any], home: Home | None = None) -> Self:
         n_rows = len(rows.X) if isinstance(rows, ArrayRows) else rows.mass
         if n_rows < self.n_components and rows.mass < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {rows.mass:.15g}"
             )
+        self._check_inits(rows.n_features)
         fits = self._run_starts(rows)
         best = max(range(len(fits)), key=lambda i: fits[i].lower_bounds[-1] if fits[i].lower_bounds else -math.inf)
+        # Without iterations scikit-learn keeps the last start.
+        best = best if self.max_iter else len(fits) - 1
         self.starts_ = [
             StartReport((f.lower_bounds or [-math.inf])[-1], len(f.lower_bounds), f.converged) for f in fits
         ]
-        self._store(fits[best], dtype)
+        self._store(fits[best], dtype, home)
         if not self.converged_ and self.max_iter > 0:
             warnings.warn(
                 "Best performing initialization did not converge. Try different init parameters, or increase max_iter, "
@@ -236,13 +302,12 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
                 ConvergenceWarning,
                 stacklevel=4,
             )
-        warn_of_collapse(self, rows)
+        warn_of_collapse(self, fits[best].parameters, rows)
         return self
 
     def _run_starts(self, rows: Rows) -> list[EMFit]:
         if self.warm_start and hasattr(self, "converged_"):
-            present = Parameters(self.weights_, self.means_, self.covariances_, self.precisions_cholesky_)
-            return [self._run_one(rows, present, 0, self.lower_bound_)]
+            return [self._run_one(rows, self._present(rows.n_features), 0, self.lower_bound_)]
         random_state = check_random_state(self.random_state)
         if self.verbose or self.n_init == 1:
             return [self._run_one(rows, self._start(rows, random_state), i) for i in range(self.n_init)]
@@ -253,6 +318,19 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         share = rows.with_jobs(rows.n_jobs // workers)
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(lambda i: self._run_one(share, starts[i], i), range(self.n_init)))
+
+    def _present(self, n_features: int) -> Parameters:
+        """Return the parameters to go on from, in float64."""
+        parts = (self.weights_, self.means_, self.covariances_, self.precisions_cholesky_)
+        weights, means, covariances, factors = (np.asarray(as_numpy(part), np.float64) for part in parts)
+        wanted = (self.n_components, n_features)
+        if means.shape != wanted or covariances.shape != covariance_shape(self.covariance_type, *wanted):
+            raise ValueError(
+                f"warm_start=True goes on from parameters with means of shape {means.shape} and covariances of shape "
+                f"{covariances.shape}, but means of shape {wanted} and {self.covariance_type!r} covariances are asked "
+                "for; set warm_start=False to begin anew"
+            )
+        return Parameters(weights, means, covariances, factors)
 
     def _start(self, rows: Rows, random_state: Any) -> Parameters:
         given = (self.weights_init, self.means_init, self.precisions_init)
@@ -281,13 +359,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         self._print_verbose_msg_init_beg(init)
         settings = self._settings()
         on_step = self._print_verbose_msg_iter_end if self.verbose else None
-        if self._has_histogram_kernel(rows):
-            assert isinstance(rows, ArrayRows)
-            fit = run_counted_em(rows, start, settings, lower_bound=lower_bound)
-            for step, change in enumerate(np.diff([lower_bound, *fit.lower_bounds]), start=1):
-                self._print_verbose_msg_iter_end(step, change)
-        else:
-            fit = run_em(rows, start, self.covariance_type, settings, lower_bound=lower_bound, on_step=on_step)
+        run = run_counted_em if rows.counted else run_em
+        fit = run(rows, start, self.covariance_type, settings, lower_bound=lower_bound, on_step=on_step)
         if fit.lower_bounds:
             self._print_verbose_msg_init_end(fit.lower_bounds[-1], fit.converged)
         return fit
@@ -299,67 +372,27 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
     def _has_histogram_kernel(self, rows: Rows) -> bool:
         return rows.counted and self.covariance_type in ("full", "diag", "spherical")
 
-    def _store(self, fit: EMFit, dtype: np.dtype[Any]) -> None:
+    def _store(self, fit: EMFit, dtype: np.dtype[Any], home: Home | None = None) -> None:
         weights, means, covariances, factors = fit.parameters
         precisions = precisions_of(factors, self.covariance_type)
         self.weights_, self.means_, self.covariances_, self.precisions_cholesky_, self.precisions_ = (
-            np.array(part, dtype) for part in (weights, means, covariances, factors, precisions)
+            np.array(part, dtype) if home is None else home.take(np.array(part, dtype))
+            for part in (weights, means, covariances, factors, precisions)
         )
         self.converged_, self.n_iter_ = fit.converged, len(fit.lower_bounds)
         self.lower_bound_ = fit.lower_bounds[-1] if fit.lower_bounds else -math.inf
         self.lower_bounds_ = fit.lower_bounds
 
-    # Input
-
-    def _training_rows(self, X: Any, sample_weight: Any) -> tuple[Rows, np.dtype[Any]]:
-        if self.allow_nan and self.covariance_type not in UNCORRELATED:
-            raise ValueError(
-                f"allow_nan=True needs a covariance_type without correlations, one of {UNCORRELATED}, got "
-                f"{self.covariance_type!r}"
-            )
-        at_least = 2 if sample_weight is None else 1
-        collapse = self.histogram is True or (self.histogram == "auto" and is_integer_column(X))
-        counts_integers = collapse and is_integer_column(X)
-        dtypes = None if counts_integers else _FLOATS
-        X = validate_data(self, X, dtype=dtypes, ensure_min_samples=at_least, ensure_all_finite=self._finite())
-        dtype = np.dtype(np.float64) if counts_integers else X.dtype
-        weights = None
-        if sample_weight is not None:
-            weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-            if not weights.all():
-                X, weights = X[weights > 0], weights[weights > 0]
-        kernels, n_jobs = get_backend(self.backend_, family="em"), resolve_n_jobs(self.n_jobs)
-        if self.allow_nan and not counts_integers and np.isnan(X).any():
-            if np.isnan(X).all(axis=0).any():
-                raise ValueError("every feature needs a value in at least one row, got a column of NaN only")
-            return MissingRows(X, weights, kernels, n_jobs), dtype
-        if counts_integers and len(X):
-            values, counts = count_column(X[:, 0], weights)
-            return self._counted_rows(values[:, np.newaxis], counts), dtype
-        if collapse and len(X):
-            distinct, place = np.unique(X, axis=0, return_inverse=True)
-            counts = np.bincount(place.reshape(-1), weights).astype(np.float64)
-            return self._counted_rows(np.asarray(distinct, np.float64), counts), dtype
-        return ArrayRows(X, weights, kernels, n_jobs), dtype
-
-    def _finite(self) -> bool | Literal["allow-nan"]:
-        return "allow-nan" if self.allow_nan else True
-
-    def _counted_rows(self, distinct: Float64Array, counts: Float64Array) -> ArrayRows:
-        """Return distinct rows with their counts; one column of them goes to the histogram kernel."""
-        rows = ArrayRows(distinct, counts, get_backend(self.backend_, family="em"), resolve_n_jobs(self.n_jobs))
-        rows.counted = distinct.shape[1] == 1
-        return rows
+    # Checks
 
     def _check_inits(self, n_features: int) -> None:
-        if self.weights_init is not None:
-            self.weights_init = checked_weights(self.weights_init, self.n_components)
-        if self.means_init is not None:
-            self.means_init = checked_means(self.means_init, self.n_components, n_features)
-        if self.precisions_init is not None:
-            self.precisions_init = checked_precisions(
-                self.precisions_init, self.covariance_type, self.n_components, n_features
-            )
+        weights, means, precisions = map(as_numpy, (self.weights_init, self.means_init, self.precisions_init))
+        if weights is not None:
+            self.weights_init = checked_weights(weights, self.n_components)
+        if means is not None:
+            self.means_init = checked_means(means, self.n_components, n_features)
+        if precisions is not None:
+            self.precisions_init = checked_precisions(precisions, self.covariance_type, self.n_components, n_features)
         allowed = ["random", "random_from_data"]
         if get_config()["array_api_dispatch"] and self.init_params not in allowed:
             raise NotImplementedError(
@@ -368,101 +401,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
                 f"enabled. Please disable 'array_api_dispatch' to use init_params={self.init_params!r}."
             )
 
-    # Assignment
-
-    def predict(self, X: Any, out: Int64Array | None = None) -> Int64Array:
-        """Return the most probable component of each row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        out : ndarray of shape (n_samples,), dtype int64, optional
-            Where to write.
-        """
-        return self._assign(X, "labels", out)
-
-    def predict_proba(self, X: Any) -> AnyArray:
-        """Return the responsibilities, of shape (n_samples, n_components)."""
-        return self._assign(X, "responsibilities")
-
-    def score_samples(self, X: Any) -> AnyArray:
-        """Return the log density of each row."""
-        return self._assign(X, "log_density")
-
-    def _assign(self, X: Any, what: str, out: AnyArray | None = None) -> AnyArray:
-        check_is_fitted(self)
-        if is_integer_column(X):
-            X = validate_data(self, X, reset=False, dtype=None)
-            low, high = int(X.min()), int(X.max())
-            if high - low < min(_MAX_TABLE, len(X)):
-                table = self._assign_floats(np.arange(low, high + 1, dtype=np.float64)[:, np.newaxis], what, None)
-                return np.take(table, shifted(X[:, 0], low), axis=0, out=self._checked_out(out, len(X)), mode="clip")
-        X = validate_data(self, X, reset=False, dtype=_FLOATS, ensure_all_finite=self._finite())
-        return self._assign_floats(X, what, out)
-
-    def _assign_floats(self, X: AnyArray, what: str, out: AnyArray | None) -> AnyArray:
-        mixture = to_kernel(self.weights_, self.means_, self.precisions_cholesky_, self.covariance_type)
-        shape = (len(X), self.n_components) if what == "responsibilities" else (len(X),)
-        result = self._checked_out(out, len(X))
-        result = np.empty(shape, np.int64 if what == "labels" else X.dtype) if result is None else result
-        wanted = {name: result if name == what else None for name in ("labels", "log_density", "responsibilities")}
-        kernels, n_jobs = get_backend(self.backend, X, family="em"), resolve_n_jobs(self.n_jobs)
-        if self.allow_nan and np.isnan(X).any():
-            assign_missing(X, mixture, kernels, n_jobs, **wanted)
-        else:
-            kernels.em_assign(X, mixture, **wanted, n_jobs=n_jobs)
-        return result
-
-    @staticmethod
-    def _checked_out(out: AnyArray | None, n: int) -> AnyArray | None:
-        fits = out is None or (
-            isinstance(out, np.ndarray) and out.dtype == np.int64 and out.shape == (n,) and out.flags.c_contiguous
-        )
-        if not fits:
-            found = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-            raise ValueError(f"out must be a contiguous int64 array of shape ({n},), got {found}")
-        return out
-
-    # Likelihood
-
-    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        """Return the mean log density of the rows, or of the values counted in a `Histogram`."""
-        log_likelihood, mass = self._log_likelihood(X, sample_weight)
-        return log_likelihood / mass
-
-    def bic(self, X: Any, sample_weight: Any = None) -> float:
-        """Return the Bayesian information criterion; n is the sum of the weights."""
-        log_likelihood, mass = self._log_likelihood(X, sample_weight)
-        return -2 * log_likelihood + self._n_parameters() * math.log(mass)
-
-    def aic(self, X: Any, sample_weight: Any = None) -> float:
-        """Return the Akaike information criterion."""
-        return -2 * self._log_likelihood(X, sample_weight)[0] + 2 * self._n_parameters()
-
-    def _log_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
-        """Return the weighted sum of log densities and the sum of the weights."""
-        if isinstance(X, Histogram):
-            check_is_fitted(self)
-            log_density = self._assign_floats(X.values.astype(np.float64)[:, np.newaxis], "log_density", None)
-            return float(log_density @ X.counts), float(X.n)
-        log_density = self.score_samples(X)
-        if sample_weight is None:
-            # The mean in the rows' own dtype, as scikit-learn's score.
-            return float(log_density.mean()) * len(log_density), float(len(log_density))
-        weights = _check_sample_weight(
-            sample_weight, log_density[:, np.newaxis], dtype=np.float64, ensure_non_negative=True
-        )
-        return float(log_density @ weights), float(weights.sum())
-
-    def _n_parameters(self) -> int:
-        n_features = int(self.means_.shape[1])
-        n_covariances = n_covariance_parameters(self.covariance_type, self.n_components, n_features)
-        n_components = int(self.n_components)
-        return n_covariances + n_features * n_components + n_components - 1
-
     def __sklearn_tags__(self) -> Any:
-        """Return scikit-learn's tags: no array API, missing values as `allow_nan` says."""
+        """Return scikit-learn's tags, missing values as `allow_nan` says."""
         tags = super().__sklearn_tags__()
-        tags.array_api_support = False
         tags.input_tags.allow_nan = self.allow_nan
         return tags

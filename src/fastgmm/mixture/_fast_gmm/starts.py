@@ -25,7 +25,7 @@ def draw_start(
     Of a stream, the two k-means starts see the first chunk only.
     """
     if isinstance(rows, StreamRows) and init_params in ("kmeans", "k-means++"):
-        rows = next(iter(rows))
+        rows = rows.first()
     kind = kernel_kind(covariance_type, rows.n_features)
     whole = True
     if init_params == "random":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,10 @@ from fastgmm.mixture._counts import count_column, is_integer_column
 from fastgmm.mixture._rows import ArrayRows, Rows, StreamRows
 
 Chunks = Iterable[Any] | Callable[[], Iterable[Any]]
+_READ_ONCE = (
+    "chunks must be gone over once per step, but an iterator or generator can be read only once; give a list of "
+    "arrays, or a function that returns a new iterator each time it is called"
+)
 
 
 def stream_rows(
@@ -25,41 +30,56 @@ def stream_rows(
     counts : whether a single column of integers is counted.
     """
     again = _repeatable(chunks)
-    first = next(iter(again()), None)
+    passed = iter(again())
+    first = next(passed, None)
     if first is None:
         raise ValueError("chunks must give at least one array, got none")
     names = _get_feature_names(first)
     if counts and is_integer_column(first):
-        rows = _counted(again(), kernels, n_jobs)
-        return rows, np.dtype(np.float64), names
-    n_features = np.shape(first)[1]
-    dtype = _checked(first, n_features).dtype
+        return _counted(chain([first], passed), kernels, n_jobs), np.dtype(np.float64), names
+    if iter(again()) is passed:
+        raise TypeError(_READ_ONCE)
+    width = _checked(first, None, None).shape[1]
 
     def checked_chunks() -> Iterator[AnyArray]:
-        return (_checked(chunk, n_features) for chunk in again())
+        return (_checked(chunk, width, names) for chunk in again())
 
-    return StreamRows(checked_chunks, kernels, n_jobs), dtype, names
+    rows = StreamRows(checked_chunks, kernels, n_jobs)
+    return rows, rows.dtype, names
 
 
 def _repeatable(chunks: Chunks) -> Callable[[], Iterable[Any]]:
-    if callable(chunks):
-        return chunks
+    """Return a function that gives an iterable of the chunks each time it is called."""
     if isinstance(chunks, Iterator):
-        raise TypeError(
-            "chunks must be gone over once per step, but an iterator or generator can be read only once; give a list "
-            "of arrays, or a function that returns a new iterator each time it is called"
-        )
-    if not isinstance(chunks, Iterable):
-        raise TypeError(
-            f"chunks must be an iterable of arrays or a function that returns one, got {type(chunks).__name__}"
-        )
-    return lambda: chunks
+        raise TypeError(_READ_ONCE)
+    if not callable(chunks):
+        _check_iterable(chunks, type(chunks).__name__)
+        return lambda: chunks
+
+    def called() -> Iterable[Any]:
+        given = chunks()
+        return _check_iterable(given, f"a function that returned {type(given).__name__}")
+
+    return called
 
 
-def _checked(chunk: Any, n_features: int) -> AnyArray:
+def _check_iterable(chunks: Any, found: str) -> Iterable[Any]:
+    if not isinstance(chunks, Iterable) or isinstance(chunks, str | bytes | dict) or hasattr(chunks, "columns"):
+        raise TypeError(f"chunks must be an iterable of arrays or a function that returns one, got {found}")
+    return chunks
+
+
+def _checked(chunk: Any, n_features: int | None, names: AnyArray | None) -> AnyArray:
+    """Return a chunk as a float array; n_features None takes any width."""
+    shape = np.shape(chunk)
+    if len(shape) != 2:
+        raise ValueError(f"every chunk must be a 2-D array of shape (rows, features), got one of shape {shape}")
     array: AnyArray = check_array(chunk, dtype=[np.float64, np.float32], ensure_min_samples=0, input_name="chunk")
-    if array.shape[1] != n_features:
+    if n_features is not None and array.shape[1] != n_features:
         raise ValueError(f"every chunk must have {n_features} features as the first one, got {array.shape[1]}")
+    found = _get_feature_names(chunk)
+    if n_features is not None and names is not None and found is not None and not np.array_equal(found, names):
+        raise ValueError(f"every chunk must have the features {names.tolist()} as the first one, got {found.tolist()}")
     return array
 
 
@@ -70,6 +90,8 @@ def _counted(chunks: Iterable[Any], kernels: EMKernels, n_jobs: int) -> ArrayRow
         if not is_integer_column(chunk):
             raise TypeError("every chunk must be one column of integers as the first one")
         column = np.asarray(chunk)[:, 0]
+        if column.dtype.kind not in "iu":
+            raise ValueError("every chunk must be without missing values")
         if column.size:
             more = count_column(column, None)
             values, place = np.unique(np.concatenate([values, more[0]]), return_inverse=True)
