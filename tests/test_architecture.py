@@ -32,6 +32,7 @@ FLOORS = {
     "fastgmm._arrays": 0,
     "fastgmm._checks": 0,
     "fastgmm._histogram": 0,
+    "fastgmm._memory": 0,
     "fastgmm._packed_mask": 0,
     "fastgmm._threads": 0,
     "fastgmm._core": 0,

@@ -1,4 +1,6 @@
 // Index of fastgmm._core: one bind_<family>.cpp per kernel family.
+#include <memory>
+
 #include "bindings/arrays.h"
 #include "core/arena.h"
 #include "core/simd.h"
@@ -21,6 +23,15 @@ Simd simd_from_name(const std::string& name) {
   throw std::invalid_argument("SIMD level must be baseline, avx2 or avx512, got " + name);
 }
 
+// An array whose memory returns to the store of scratch blocks with its last user.
+Array<std::uint8_t> kept_bytes(std::int64_t n) {
+  auto lease = std::make_unique<Scratch>(static_cast<std::size_t>(n));
+  std::uint8_t* const memory = lease->take<std::uint8_t>(n);
+  const py::capsule owner(lease.get(), [](void* scratch) { delete static_cast<Scratch*>(scratch); });
+  lease.release();
+  return Array<std::uint8_t>(n, memory, owner);
+}
+
 }  // namespace
 }  // namespace fg
 
@@ -33,6 +44,8 @@ PYBIND11_MODULE(_core, m) {
   fg::bind_morphology(m);
   fg::bind_median(m);
   m.def("release_memory", &fg::release_memory, "Free the scratch blocks kept for reuse; return their bytes.");
+  m.def("kept_bytes", &fg::kept_bytes, "An uninitialised array whose memory is kept for reuse.",
+        fg::py::arg("n"));
   m.def("simd_level", [] { return fg::simd_name(fg::simd_level()); }, "The instruction set in use.");
   m.def("simd_supported", [] { return fg::simd_name(fg::simd_supported()); }, "The highest one here.");
   m.def(

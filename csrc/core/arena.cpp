@@ -18,6 +18,10 @@ namespace fg {
 namespace {
 
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
+// A block is not given to a much smaller request, which might keep it from the next large one for long.
+constexpr std::size_t kMaxExcess = 2, kFreeExcess = std::size_t{1} << 22;
+// More than this is not kept: about the labels and masks of a scan of 800 slices.
+constexpr std::size_t kMaxKept = std::size_t{1} << 30;
 
 struct Block {
   void* memory;
@@ -26,7 +30,8 @@ struct Block {
 
 struct Store {
   std::mutex mutex;
-  std::vector<Block> free_blocks;
+  std::vector<Block> free_blocks;  // the longest unused first
+  std::size_t n_free_bytes = 0;
 };
 
 Store& store() {
@@ -73,11 +78,13 @@ Scratch::Scratch(std::size_t bytes) {
     auto& blocks = store().free_blocks;
     auto best = blocks.end();
     for (auto it = blocks.begin(); it != blocks.end(); ++it) {
-      if (it->size >= wanted && (best == blocks.end() || it->size < best->size)) best = it;
+      if (it->size < wanted || it->size > kMaxExcess * wanted + kFreeExcess) continue;
+      if (best == blocks.end() || it->size <= best->size) best = it;
     }
     if (best != blocks.end()) {
       block_ = best->memory;
       size_ = best->size;
+      store().n_free_bytes -= size_;
       blocks.erase(best);
       return;
     }
@@ -88,7 +95,14 @@ Scratch::Scratch(std::size_t bytes) {
 
 Scratch::~Scratch() {
   std::lock_guard<std::mutex> lock(store().mutex);
-  store().free_blocks.push_back({block_, size_});
+  auto& blocks = store().free_blocks;
+  blocks.push_back({block_, size_});
+  store().n_free_bytes += size_;
+  while (store().n_free_bytes > kMaxKept) {
+    store().n_free_bytes -= blocks.front().size;
+    deallocate(blocks.front().memory);
+    blocks.erase(blocks.begin());
+  }
 }
 
 void* Scratch::take_bytes(std::size_t bytes) {
@@ -107,6 +121,7 @@ std::size_t release_memory() {
     deallocate(block.memory);
   }
   store().free_blocks.clear();
+  store().n_free_bytes = 0;
   return freed;
 }
 

@@ -7,7 +7,7 @@ namespace fg {
 
 // A block of at least `bytes`, aligned to 64 (to 2 MiB, with huge pages asked for, from 2 MiB on). Contents
 // undefined. Callers that run at once lease different blocks; a block returns to the store when its lease
-// ends.
+// ends. The store keeps up to 1 GiB, the latest blocks.
 class Scratch {
  public:
   explicit Scratch(std::size_t bytes);

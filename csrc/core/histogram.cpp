@@ -15,6 +15,7 @@
 #include "core/arena.h"
 #include "core/key_counts.h"
 #include "core/parallel.h"
+#include "core/streaming.h"
 #include "core/stretches.h"
 #include "shared/bits.h"
 
@@ -153,9 +154,10 @@ class Totals {
 
   void add(const std::uint32_t* counters) {
     std::lock_guard<std::mutex> lock(mutex_);
-    for (std::int64_t bin = 0; bin < n_bins_; ++bin) {
+    for (std::int64_t bin = 0; bin < n_bins_; ++bin, counters += n_lanes_) {
+      if (std::all_of(counters, counters + n_lanes_, [](std::uint32_t c) { return c == 0; })) continue;
       for (int lane = 0; lane < n_lanes_; ++lane) {
-        totals_[bin * n_phases_ + lane % n_phases_] += counters[bin * n_lanes_ + lane];
+        totals_[bin * n_phases_ + lane % n_phases_] += counters[lane];
       }
     }
   }
@@ -253,11 +255,15 @@ void apply_table(VolumeView<const std::int16_t> volume, const std::uint8_t* tabl
                  VolumeView<std::uint8_t> out, int n_threads) {
   const LabelTable labels(table);
   const Source<std::int16_t> source(volume, mask);
-  const auto look = FG_DISPATCH(look_up);
+  // Every stretch then begins at a multiple of 16 too: rows of another length are not streamed.
+  const bool streamed =
+      source.volume.shape.nx % 16 == 0 && should_stream(out.voxels, source.volume.shape.count());
+  const auto look = streamed ? FG_DISPATCH(look_up<true>) : FG_DISPATCH(look_up<false>);
   parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int) {
     source.visit(task, [&](const std::int16_t* voxels, const std::uint64_t* words, std::int64_t n) {
       look(voxels, words, n, labels, out.voxels + (voxels - volume.voxels));
     });
+    if (streamed) end_stream();
   });
 }
 

@@ -3,8 +3,9 @@
 // - Count: the voxel of running index i adds to the private 32-bit counter (value, i mod lanes). Neighbouring
 //   voxels meet different counters, so that equal values need not wait for each other; a lane is of one
 //   phase.
-// - Look up: compare with each value where the table changes and add the jump, in vectors; tables that change
-//   often are read voxel by voxel.
+// - Look up: compare with each value where the table changes and add the jump, in vectors of bytes; tables
+// that
+//   change often are read voxel by voxel. Large outputs are streamed past the caches (core/streaming.h).
 // - Compare: a byte per voxel, then the bytes' top bits as a word.
 //
 // Cost: near one read of the voxels under the mask, plus one write of the labels; an empty word is one test.
@@ -131,37 +132,55 @@ inline void look_up_64(const std::int16_t* v, const LabelTable& table, std::uint
     for (int k = 0; k < 64; ++k) labels[k] = table.labels[v[k] + 32768];
     return;
   }
-  std::uint16_t sums[64];
+  std::uint8_t sums[64];
   for (int k = 0; k < 64; ++k) sums[k] = table.labels[0];
   for (int j = 0; j < table.n_jumps; ++j) {
     const std::int16_t from = table.jump_at[j];
-    const std::uint16_t jump = table.jump_by[j];
-    for (int k = 0; k < 64; ++k) sums[k] = static_cast<std::uint16_t>(sums[k] + (v[k] >= from ? jump : 0));
+    const std::uint8_t jump = table.jump_by[j];
+    for (int k = 0; k < 64; ++k) sums[k] = static_cast<std::uint8_t>(sums[k] + (v[k] >= from ? jump : 0));
   }
-  for (int k = 0; k < 64; ++k) labels[k] = static_cast<std::uint8_t>(sums[k]);
+  std::memcpy(labels, sums, 64);
 }
 
+inline void keep_under(std::uint64_t bits, std::uint8_t* labels) {
+#if FG_LEVEL == 2
+  _mm512_storeu_si512(labels, _mm512_maskz_mov_epi8(bits, _mm512_loadu_si512(labels)));
+#else
+  for (int k = 0; k < 8; ++k) {
+    std::uint64_t eight;
+    std::memcpy(&eight, labels + 8 * k, 8);
+    eight &= kSpread.bytes[bits >> 8 * k & 255];
+    std::memcpy(labels + 8 * k, &eight, 8);
+  }
+#endif
+}
+
+// Streamed: `out` is a multiple of 16.
+template <bool kStreamed>
 void look_up(const std::int16_t* voxels, const std::uint64_t* words, std::int64_t n, const LabelTable& table,
              std::uint8_t* out) {
+  alignas(64) const std::uint8_t zeros[64] = {};
   for (std::int64_t i = 0; i < n; i += 64) {
     const std::uint64_t bits = stretch_word(words, n, i);
     const int size = n - i < 64 ? static_cast<int>(n - i) : 64;
-    if (!bits) {
-      std::memset(out + i, 0, size);
-      continue;
-    }
-    alignas(64) std::int16_t values[64] = {};
+    alignas(64) std::int16_t values[64];
     alignas(64) std::uint8_t labels[64];
-    if (size < 64) std::memcpy(values, voxels + i, 2 * size);
-    look_up_64(size < 64 ? values : voxels + i, table, labels);
-    if (bits != ~std::uint64_t{0}) {
-      for (int k = 0; k < 8; ++k) {
-        std::uint64_t eight;
-        std::memcpy(&eight, labels + 8 * k, 8);
-        eight &= kSpread.bytes[bits >> 8 * k & 255];
-        std::memcpy(labels + 8 * k, &eight, 8);
+    const std::uint8_t* found = zeros;
+    if (bits) {
+      if (size < 64) {
+        std::memset(values, 0, sizeof values);
+        std::memcpy(values, voxels + i, 2 * size);
       }
+      look_up_64(size < 64 ? values : voxels + i, table, labels);
+      if (bits != ~std::uint64_t{0}) keep_under(bits, labels);
+      found = labels;
     }
-    std::memcpy(out + i, labels, size);
+    if (kStreamed && size == 64) {
+      stream_64(out + i, found);
+    } else if (size == 64) {
+      std::memcpy(out + i, found, 64);
+    } else {
+      std::memcpy(out + i, found, size);
+    }
   }
 }

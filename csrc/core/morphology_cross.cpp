@@ -96,12 +96,8 @@ class Wavefront {
     const std::int64_t to = slot(0, z);
     slices_[to] = zeros_;
     if (!is_inside(z)) return;
-    Words any = 0;
-    for (std::int64_t y = 0; y < n_rows_; ++y) {
-      const Words* const row = mask_.row(z, first_row_ + y);
-      Words* const copy = slots_[to] + row_at(y);
-      for (std::int64_t w = 0; w + 1 < stride_; ++w) any |= copy[w] = row[w];
-    }
+    const Words any = FG_DISPATCH(copy_rows)(mask_.row(z, first_row_), stride_ - 1, n_rows_, stride_ - 1,
+                                             stride_, slots_[to] + row_at(0));
     if (any) slices_[to] = slots_[to];
   }
 
@@ -124,9 +120,8 @@ class Wavefront {
 
   void store(std::int64_t z) {
     const Words* const slice = slices_[slot(pass_.n_steps, z)];
-    for (std::int64_t y = block_.y0; y < block_.y1; ++y) {
-      std::copy_n(slice + row_at(y - first_row_), stride_ - 1, out_.row(z, y));
-    }
+    FG_DISPATCH(copy_rows)(slice + row_at(block_.y0 - first_row_), stride_, block_.y1 - block_.y0,
+                           stride_ - 1, stride_ - 1, out_.row(z, block_.y0));
   }
 
   const MaskView& mask_;

@@ -36,3 +36,18 @@ std::uint64_t dilate_words(const std::uint64_t* front, const std::uint64_t* mid,
   }
   return any;
 }
+
+// Copies rows of n_words that lie from_stride and to_stride apart; returns the union of the words.
+std::uint64_t copy_rows(const std::uint64_t* from, std::int64_t from_stride, std::int64_t n_rows,
+                        std::int64_t n_words, std::int64_t to_stride, std::uint64_t* __restrict to) {
+  std::uint64_t any[8] = {};
+  for (std::int64_t y = 0; y < n_rows; ++y, from += from_stride, to += to_stride) {
+    std::int64_t w = 0;
+    for (; w + 8 <= n_words; w += 8) {
+      for (int k = 0; k < 8; ++k) any[k] |= to[w + k] = from[w + k];
+    }
+    for (; w < n_words; ++w) any[0] |= to[w] = from[w];
+  }
+  for (int k = 1; k < 8; ++k) any[0] |= any[k];
+  return any[0];
+}

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fastgmm._arrays import array_module, is_device_array
+from fastgmm._memory import empty
 from fastgmm._types import BoolArray, Shape3, UInt64Array
 
 WORD_BITS = 64
@@ -66,8 +67,8 @@ class PackedMask:
         padded = plane_words
         if plane_words and plane_words * 8 % _PAGE_BYTES == 0:
             padded += _CACHE_LINE_WORDS
-        planes = np.empty((nz, padded), np.uint64)
-        mask.words = np.lib.stride_tricks.as_strided(planes, (nz, ny, n_words), (padded * 8, n_words * 8, 8))
+        planes = empty((nz, padded), np.uint64)
+        mask.words = planes[:, :plane_words].reshape(nz, ny, n_words)
         return mask
 
     @classmethod

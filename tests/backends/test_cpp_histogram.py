@@ -131,6 +131,17 @@ def test_apply_table_changes_exactly_at_each_value(simd):
     np.testing.assert_array_equal(out.reshape(-1), table)
 
 
+@pytest.mark.parametrize("nx", [1024, 1040, 1023])
+def test_apply_table_of_a_volume_beyond_the_caches(simd, nx):
+    rng = np.random.default_rng(nx)
+    volume = rng.integers(-1024, 600, (9, 2048, nx), dtype=np.int16)
+    mask = random_mask(rng, volume.shape)
+    table = np.digitize(np.arange(-(2**15), 2**15), [-893, -721, -472, -235]).astype(np.uint8) + np.uint8(1)
+    out = np.full(volume.shape, 99, np.uint8)
+    _cpp.apply_table(volume, table, PackedMask.from_array(mask), out, 2)
+    np.testing.assert_array_equal(out, np.where(mask, table[volume.astype(np.int32) + 2**15], 0))
+
+
 @pytest.mark.slow
 def test_counters_do_not_overflow_above_2_to_the_32_equal_voxels():
     n = 2**32 + 12345

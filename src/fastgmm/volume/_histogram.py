@@ -6,6 +6,7 @@ import numpy as np
 
 from fastgmm._checks import INTEGER_DTYPES, check_int, check_mask, check_out, check_volume, describe, is_array
 from fastgmm._histogram import Histogram, PhasedHistogram, check_integral
+from fastgmm._memory import empty
 from fastgmm._packed_mask import PackedMask
 from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, BoolArray, Int16Array, UInt8Array
@@ -130,7 +131,7 @@ def apply_table(
         raise TypeError(f"table must be a uint8 array of shape ({_TABLE_SIZE},), got {describe(table)}")
     packed = None if mask is None else check_mask(mask, shape=voxels.shape)
     if out is None:
-        out = np.empty(voxels.shape, np.uint8)
+        out = empty(voxels.shape, np.uint8)
     else:
         check_out(out, voxels.shape, [np.uint8], volume, table, *([] if mask is None else [mask]))
     kernels.apply_table(voxels, np.ascontiguousarray(table), packed, out, resolve_n_jobs(n_jobs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fastgmm._checks import check_out, check_triple, check_volume
+from fastgmm._memory import empty
 from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import Shape3, UInt8Array
 from fastgmm.backends import get_backend
@@ -67,7 +68,7 @@ def median_filter(
     voxels = check_volume(labels, "labels", [np.uint8])
     size = check_triple(size, "size", low=1, high=_MAX_SIZE)
     if out is None:
-        out = np.empty(voxels.shape, np.uint8)
+        out = empty(voxels.shape, np.uint8)
     else:
         check_out(out, voxels.shape, [np.uint8], labels)
     kernels.median_filter(voxels, size, out, resolve_n_jobs(n_jobs))

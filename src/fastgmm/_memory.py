@@ -1,0 +1,30 @@
+"""Arrays whose memory is kept for the next one: first touch of fresh pages costs more than most kernels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastgmm._types import AnyArray
+
+try:
+    from fastgmm import _core
+except ImportError:  # no compiler was at hand
+    _core = None  # type: ignore[assignment]
+
+# Below this the allocator of NumPy keeps memory by itself.
+_LEAST_BYTES = 1 << 16
+
+
+def empty(shape: tuple[int, ...], dtype: Any) -> AnyArray:
+    """Return a C-contiguous array with nothing in it, aligned to 64 bytes where it is of some size.
+
+    When it is no longer in use its memory waits for the next one; `fastgmm.release_memory` gives it back.
+    """
+    dtype = np.dtype(dtype)
+    n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    if _core is None or n_bytes < _LEAST_BYTES:
+        return np.empty(shape, dtype)
+    array: AnyArray = _core.kept_bytes(n_bytes).view(dtype).reshape(shape)
+    return array

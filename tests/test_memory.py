@@ -1,0 +1,67 @@
+"""Arrays whose memory is kept for the next one."""
+
+import numpy as np
+import pytest
+
+import fastgmm
+from fastgmm import _core, _memory
+from fastgmm.volume import PackedMask
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (3, 5), (300, 500), (7, 64, 1024)], ids=str)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64])
+def test_an_array_is_writeable_contiguous_and_aligned(shape, dtype):
+    array = _memory.empty(shape, dtype)
+    assert (array.shape, array.dtype) == (shape, dtype)
+    assert all((array.flags.c_contiguous, array.flags.writeable, array.flags.aligned))
+    array[...] = 7
+    assert np.all(array == 7)
+    if array.nbytes >= 1 << 16:
+        assert address(array) % 64 == 0
+
+
+def test_memory_is_used_again_and_given_back():
+    fastgmm.release_memory()
+    first = _memory.empty((1 << 23,), np.uint8)
+    other = _memory.empty((1 << 23,), np.uint8)
+    assert not np.shares_memory(first, other)
+    assert _core.release_memory() == 0  # both are in use
+    was = address(first)
+    del first
+    assert address(_memory.empty((1 << 20, 8), np.uint8)) == was
+    del other
+    assert _core.release_memory() == 2 << 23
+
+
+def test_a_small_request_leaves_a_large_block_alone():
+    fastgmm.release_memory()
+    del_later = _memory.empty((1 << 25,), np.uint8)
+    del del_later
+    small = _memory.empty((1 << 17,), np.uint8)
+    assert _core.release_memory() == 1 << 25
+    assert small.nbytes == 1 << 17
+
+
+def test_no_more_than_a_gibibyte_is_kept():
+    fastgmm.release_memory()
+    arrays = [_memory.empty((600 << 20,), np.uint8) for _ in range(2)]
+    arrays.clear()
+    assert _core.release_memory() == 600 << 20
+
+
+def test_a_mask_outlives_the_release_of_memory():
+    mask = PackedMask.from_array(np.ones((40, 300, 300), bool))
+    fastgmm.release_memory()
+    others = [PackedMask.empty(mask.shape) for _ in range(3)]
+    for other in others:
+        other.words[...] = 0
+    assert mask.count() == 40 * 300 * 300
+
+
+def test_without_the_extension_arrays_come_from_numpy(monkeypatch):
+    monkeypatch.setattr(_memory, "_core", None)
+    assert _memory.empty((300, 500), np.uint64).flags.owndata
