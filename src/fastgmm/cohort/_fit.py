@@ -14,13 +14,13 @@ import numpy as np
 from fastgmm._histogram import PhasedHistogram
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import Shape3
+from fastgmm.cohort._arrival import Arrival
 from fastgmm.cohort._options import Options
 from fastgmm.cohort._output_folder import OutputFolder
 from fastgmm.cohort._plan import Case, plan_cases
 from fastgmm.cohort._read_ahead import read_ahead
 from fastgmm.cohort._results import Event, Failure, FitResult, OnEvent, error_line
 from fastgmm.cohort._scan_files import find_lungs
-from fastgmm.io import Scan
 from fastgmm.lung import LungSegmentation, LungSettings, TissueModel, collect_histogram, fit_tissue_model
 
 
@@ -125,7 +125,7 @@ def fit_cohort(
     return result
 
 
-def first_pass(cases: list[Case], read: Callable[[Case], Scan], options: Options, *, keep_lungs: bool) -> FirstPass:
+def first_pass(cases: list[Case], read: Callable[[Case], Arrival], options: Options, *, keep_lungs: bool) -> FirstPass:
     """Find the lungs of every scan and count their HU.
 
     With `keep_lungs`, labels are to follow: the masks are kept, and warnings are left to the pass that makes them.
@@ -174,12 +174,15 @@ def fail(
 
 
 def _count(
-    case: Case, take: Callable[[], Scan], options: Options
+    case: Case, take: Callable[[], Arrival], options: Options
 ) -> tuple[PhasedHistogram, LungSegmentation, tuple[str, ...]]:
     """Return the histogram of a scan's lungs, the lungs, and warnings."""
     options.stage(case, "reading")
-    scan = take()
+    arrival = take()
+    scan = arrival.scan
     options.stage(case, "lungs")
-    lungs = find_lungs(scan, case, options)
+    lungs = find_lungs(arrival, case, options)
     part = collect_histogram(scan.volume, lungs.mask, options.settings, backend=options.backend, n_jobs=options.n_jobs)
+    if case.total > 1:
+        options.memory.give_back(scan.volume)
     return part, lungs, (*scan.warnings, *lungs.warnings)

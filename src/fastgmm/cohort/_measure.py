@@ -121,7 +121,7 @@ def _find(folder: Path, stem: str) -> Path:
 
 def _measure_one(job: _Job, options: Options) -> dict[str, Any]:
     options.stage(job.case, "reading")
-    scan = options.read(job.case)
+    scan = options.read(job.case, find_air=False).scan
     labels = None if job.labels is None else _read_labels(job.labels, scan)
     inside = labels if job.lungs is None else _read_values(job.lungs, scan)
     assert inside is not None, "labels or lungs are given"

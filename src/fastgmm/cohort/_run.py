@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
+from fastgmm.cohort._arrival import Arrival
 from fastgmm.cohort._fit import KeptLungs, fail, first_pass, fit_model
 from fastgmm.cohort._options import Options
 from fastgmm.cohort._output_folder import OutputFolder
+from fastgmm.cohort._overlay import load_drawing_early
 from fastgmm.cohort._plan import MODEL_NAME, TABLE_NAME, Case, check_outputs, plan_cases
 from fastgmm.cohort._read_ahead import read_ahead
 from fastgmm.cohort._results import Failure, OnEvent, RunResult, error_line
-from fastgmm.cohort._scan_files import find_lungs, make_files
+from fastgmm.cohort._scan_files import ScanFiles, find_lungs, make_files
 from fastgmm.cohort._tables import measures_csv, write_text
-from fastgmm.io import Scan
 from fastgmm.lung import LungSettings, TissueModel, measure_columns
 
 Paths = Sequence[str | os.PathLike[str]]
@@ -161,7 +161,7 @@ class _Work:
     """The scans left to label, how to read them, the model, and what a fit found before."""
 
     cases: list[Case]
-    read: Callable[[Case], Scan]
+    read: Callable[[Case], Arrival]
     model: TissueModel | None = None
     lungs: dict[str, KeptLungs] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -178,14 +178,14 @@ def _fitted(cases: list[Case], options: Options, allow_unordered: bool) -> _Work
     return work
 
 
-def _kept(read: Callable[[Case], Scan]) -> Callable[[Case], Scan]:
+def _kept(read: Callable[[Case], Arrival]) -> Callable[[Case], Arrival]:
     """Return a reader that keeps the one scan of a run for its second pass."""
-    scans: list[Scan] = []
+    arrivals: list[Arrival] = []
 
-    def read_once(case: Case) -> Scan:
-        if not scans:
-            scans.append(read(case))
-        return scans[0]
+    def read_once(case: Case) -> Arrival:
+        if not arrivals:
+            arrivals.append(read(case))
+        return arrivals[0]
 
     return read_once
 
@@ -194,34 +194,57 @@ def _label_all(work: _Work, folder: OutputFolder, options: Options, *, measured:
     """Make the files of every scan; one that fails is noted and the next one taken."""
     model = work.model or TissueModel.published()
     result = RunResult(failures=work.failures, model=model, warnings=work.warnings)
-    for case, take in read_ahead(work.cases, work.read, ahead=options.threads > 1):
-        start = perf_counter()
-        try:
-            row, staged = _label_one(case, take, model, work.lungs.get(case.name), folder, options, measured)
-            result.outputs[case.name] = folder.publish(staged)
-        except Exception as error:
-            fail(result.failures, case, error, options, folder)
-            continue
-        result.note_done(case, perf_counter() - start, row)
-        options.done(case, result.times_s[case.name], row)
+    last = _Last(folder, options, result)
+    if options.preview and measured:
+        load_drawing_early()
+    try:
+        for case, take in read_ahead(work.cases, work.read, ahead=options.threads > 1):
+            start = perf_counter()
+            try:
+                options.stage(case, "reading")
+                arrival = take()
+                options.stage(case, "lungs")
+                kept = work.lungs.get(case.name)
+                lungs = find_lungs(arrival, case, options) if kept is None else kept.restore()
+                last.finish()
+                last.begin(
+                    make_files(arrival.scan, lungs, case, model, folder.staging, options, measured=measured), start
+                )
+            except Exception as error:
+                last.finish()
+                fail(result.failures, case, error, options, folder)
+    finally:
+        last.finish()
     return result
 
 
-def _label_one(
-    case: Case,
-    take: Callable[[], Scan],
-    model: TissueModel,
-    kept: KeptLungs | None,
-    folder: OutputFolder,
-    options: Options,
-    measured: bool,
-) -> tuple[dict[str, Any] | None, list[Path]]:
-    """Read a scan and write its files into the hidden folder; its volumes are gone on return."""
-    options.stage(case, "reading")
-    scan = take()
-    options.stage(case, "lungs")
-    lungs = find_lungs(scan, case, options) if kept is None else kept.restore()
-    return make_files(scan, lungs, case, model, folder.staging, options, measured=measured)
+class _Last:
+    """The scan whose files are still written while the lungs of the next one are found."""
+
+    def __init__(self, folder: OutputFolder, options: Options, result: RunResult) -> None:
+        self._folder, self._options, self._result = folder, options, result
+        self._files: ScanFiles | None = None
+        self._start = 0.0
+
+    def begin(self, files: ScanFiles, start: float) -> None:
+        """Take a scan; with one thread, do not go on before it is done."""
+        self._files, self._start = files, start
+        if self._options.threads == 1:
+            self.finish()
+
+    def finish(self) -> None:
+        """Wait for the files of the scan, if there is one, and give them their names."""
+        files, self._files = self._files, None
+        if files is None:
+            return
+        case, options, result = files.case, self._options, self._result
+        try:
+            result.outputs[case.name] = self._folder.publish(files.finish())
+        except Exception as error:
+            fail(result.failures, case, error, options, self._folder)
+            return
+        result.note_done(case, perf_counter() - self._start, files.row)
+        options.done(case, result.times_s[case.name], files.row)
 
 
 def _write_tables(folder: OutputFolder, result: RunResult, settings: LungSettings) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fastgmm._packed_mask import PackedMask
-from fastgmm._types import UInt8Array
+from fastgmm._types import AnyArray, UInt8Array
+from fastgmm.cohort._arrival import Arrival
 from fastgmm.cohort._options import Options, output_path
 from fastgmm.cohort._overlay import WINDOW_HU, LegendEntry, draw_overlay
 from fastgmm.cohort._plan import Case
-from fastgmm.cohort._planes import choose_planes
+from fastgmm.cohort._planes import Plane, choose_planes
 from fastgmm.cohort._png import write_png
 from fastgmm.errors import LungNotFoundError
 from fastgmm.io import Scan, label_extension, read_lung_mask, write_labels
@@ -20,9 +23,38 @@ from fastgmm.lung import CLASSES, LungSegmentation, TissueModel, label_tissue, m
 _WRITERS = 3
 
 
-def find_lungs(scan: Scan, case: Case, options: Options) -> LungSegmentation:
+@dataclass
+class ScanFiles:
+    """The files of a scan while they are written by threads: `finish` waits for them."""
+
+    case: Case
+    options: Options
+    writers: ThreadPoolExecutor
+    row: dict[str, Any] | None = None
+    paths: dict[str, Path] = field(default_factory=dict)
+    jobs: list[Future[Any]] = field(default_factory=list)
+    volumes: list[AnyArray] = field(default_factory=list)
+
+    def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Let a thread work on a file."""
+        self.jobs.append(self.writers.submit(work, *arguments))
+        return self.jobs[-1]
+
+    def finish(self) -> list[Path]:
+        """Return the files once they are whole, or raise what kept one from it; the memory is free again."""
+        try:
+            for job in self.jobs:
+                job.result()
+        finally:
+            self.writers.shutdown(wait=True, cancel_futures=True)
+        for volume in self.volumes:
+            self.options.memory.give_back(volume)
+        return list(self.paths.values())
+
+
+def find_lungs(arrival: Arrival, case: Case, options: Options) -> LungSegmentation:
     """Return the lungs of a scan, those made elsewhere if there are."""
-    given = options.lungs_path(case)
+    scan, given = arrival.scan, options.lungs_path(case)
     if given is not None:
         mask = PackedMask.from_array(read_lung_mask(given, scan))
         if not mask.words.any():
@@ -33,6 +65,7 @@ def find_lungs(scan: Scan, case: Case, options: Options) -> LungSegmentation:
         scan.spacing_mm,
         options.settings,
         direction=scan.direction,
+        air=arrival.air,
         backend=options.backend,
         n_jobs=options.n_jobs,
     )
@@ -47,38 +80,49 @@ def make_files(
     options: Options,
     *,
     measured: bool = True,
-) -> tuple[dict[str, Any] | None, list[Path]]:
-    """Write all files of a scan into a folder and return its row of measures and their paths.
+) -> ScanFiles:
+    """Compute the labels of a scan and its row of measures; its files are on their way into the folder on return.
 
     Notes
     -----
     Label volumes are compressed by threads while the next one is computed. Two of them are in memory at a time: the one
-    with the lungs is written and then becomes the median.
+    with the lungs is written and then becomes the median. The scan's own volume is free on return.
     """
-    kernels: dict[str, Any] = {"backend": options.backend, "n_jobs": options.n_jobs}
-    extension = label_extension(scan)
-    paths = {kind: output_path(folder, case, kind, extension) for kind in ("lungs", "labels", "median")}
     writers = ThreadPoolExecutor(min(_WRITERS, options.threads), thread_name_prefix="fastgmm-write")
+    files = ScanFiles(case, options, writers)
     try:
-        options.stage(case, "labels")
-        spare = lungs.labels()
-        lungs_written = writers.submit(write_labels, paths["lungs"], spare, scan)
-        labels = label_tissue(scan.volume, lungs.mask, model, **kernels)
-        jobs: list[Future[Any]] = [writers.submit(write_labels, paths["labels"], labels, scan)]
-        row = measure_scan(scan, lungs, labels, case, options) if measured else None
-        if options.preview and row is not None:
-            paths["overlay"] = output_path(folder, case, "overlay", ".png")
-            jobs.append(writers.submit(_write_picture, paths["overlay"], scan, labels, row))
-        lungs_written.result()
-        options.stage(case, "median")
-        smooth_labels(labels, options.settings, spacing_mm=scan.spacing_mm, out=spare, **kernels)
-        jobs.append(writers.submit(write_labels, paths["median"], spare, scan))
-        options.stage(case, "writing")
-        for job in jobs:
-            job.result()
-    finally:
+        _make_files(files, scan, lungs, model, folder, measured)
+    except BaseException:
         writers.shutdown(wait=True, cancel_futures=True)
-    return row, list(paths.values())
+        raise
+    return files
+
+
+def _make_files(
+    files: ScanFiles, scan: Scan, lungs: LungSegmentation, model: TissueModel, folder: Path, measured: bool
+) -> None:
+    case, options, extension = files.case, files.options, label_extension(scan)
+    kernels: dict[str, Any] = {"backend": options.backend, "n_jobs": options.n_jobs}
+    files.paths = {kind: output_path(folder, case, kind, extension) for kind in ("lungs", "labels", "median")}
+    options.stage(case, "labels")
+    spare, labels = files.volumes = [options.memory.take(scan.shape, "uint8") for _ in range(2)]
+    lungs.labels(out=spare)
+    lungs_written = files.submit(write_labels, files.paths["lungs"], spare, scan)
+    label_tissue(scan.volume, lungs.mask, model, out=labels, **kernels)
+    files.submit(write_labels, files.paths["labels"], labels, scan)
+    files.row = measure_scan(scan, lungs, labels, case, options) if measured else None
+    planes: Future[list[Plane]] | None = None
+    if options.preview and files.row is not None:
+        files.paths["overlay"] = output_path(folder, case, "overlay", ".png")
+        planes = files.submit(choose_planes, scan.volume, labels, scan.spacing_mm, scan.direction)
+    lungs_written.result()
+    options.stage(case, "median")
+    smooth_labels(labels, options.settings, spacing_mm=scan.spacing_mm, out=spare, **kernels)
+    options.stage(case, "writing")
+    files.submit(write_labels, files.paths["median"], spare, scan)
+    if planes is not None and files.row is not None:
+        files.submit(_write_picture, files.paths["overlay"], planes.result(), files.row)
+    options.memory.give_back(scan.volume)
 
 
 def measure_scan(
@@ -104,8 +148,7 @@ def measure_scan(
     )
 
 
-def _write_picture(path: Path, scan: Scan, labels: UInt8Array, row: dict[str, Any]) -> None:
-    planes = choose_planes(scan.volume, labels, scan.spacing_mm, scan.direction)
+def _write_picture(path: Path, planes: list[Plane], row: dict[str, Any]) -> None:
     legend = [LegendEntry(c.label, c.name, c.colour, _percent(row[f"{c.key}_percent"])) for c in CLASSES]
     notes = [
         f"lungs {row['lung_volume_ml']:.0f} ml",

@@ -10,11 +10,13 @@ from fastgmm.io._files import (
 )
 from fastgmm.io._lung_masks import read_lung_mask
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader, label_extension
+from fastgmm.io._sink import VolumeSink
 
 __all__ = [
     "Scan",
     "ScanGeometry",
     "ScanHeader",
+    "VolumeSink",
     "label_extension",
     "list_dicom_series",
     "read_dicom_series",

@@ -15,6 +15,7 @@ from fastgmm.io._dicom_slices import DicomSlice
 from fastgmm.io._dicom_stack import stack_slices
 from fastgmm.io._problems import scan_error
 from fastgmm.io._scan import Scan, ScanHeader
+from fastgmm.io._sink import VolumeSink
 from fastgmm.io._voxels import WholeHU, check_hounsfield, empty_volume
 
 # Padding that is not already at or below air becomes this: lower than any tissue, so that the method takes it for
@@ -24,10 +25,10 @@ _AIR_HU = -1024
 _LOWEST_HU = -32768
 
 
-def read_dicom(path: Path, *, series: str | None, assume_hu: bool) -> Scan:
+def read_dicom(path: Path, *, series: str | None, assume_hu: bool, sink: VolumeSink) -> Scan:
     """Read one series of a folder, or an enhanced multi-frame file."""
     known, ordered = _described(path, series)
-    volume = empty_volume(path, known.shape)
+    volume = empty_volume(path, known.shape, sink)
     padding = _padding_hu(ordered)
     hu = WholeHU(path)
     decoder = PixelDecoder()

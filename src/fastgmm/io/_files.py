@@ -20,6 +20,7 @@ from fastgmm.io._nrrd import nrrd_header_of, nrrd_pieces, read_nrrd
 from fastgmm.io._problems import scan_error, system_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
 from fastgmm.io._simpleitk import read_with_simpleitk, simpleitk_header_of
+from fastgmm.io._sink import NEW_MEMORY, VolumeSink
 
 if TYPE_CHECKING:
     from fastgmm.io._dicom_series import DicomSeries
@@ -32,7 +33,9 @@ WRITABLE = (".nrrd", ".nii", ".nii.gz", ".mha")
 StrPath = str | os.PathLike[str]
 
 
-def read_scan(path: StrPath, *, assume_hu: bool = False, series: str | None = None) -> Scan:
+def read_scan(
+    path: StrPath, *, assume_hu: bool = False, series: str | None = None, sink: VolumeSink = NEW_MEMORY
+) -> Scan:
     """Read a CT volume from a file or a DICOM folder.
 
     Parameters
@@ -44,6 +47,8 @@ def read_scan(path: StrPath, *, assume_hu: bool = False, series: str | None = No
         Take the numbers as HU although they do not look like it.
     series : str, optional
         SeriesInstanceUID to read from a DICOM folder; without it the series with the most slices, then the thinnest.
+    sink : VolumeSink, optional
+        Gives the memory for the volume and is told of its slices as they arrive.
 
     Returns
     -------
@@ -67,14 +72,14 @@ def read_scan(path: StrPath, *, assume_hu: bool = False, series: str | None = No
         if suffix == "dicom":
             from fastgmm.io._dicom import read_dicom
 
-            return read_dicom(path, series=series, assume_hu=assume_hu)
+            return read_dicom(path, series=series, assume_hu=assume_hu, sink=sink)
         if suffix in NRRD:
-            return read_nrrd(path, assume_hu)
+            return read_nrrd(path, assume_hu, sink)
         if suffix in NIFTI:
-            return read_nifti(path, assume_hu)
+            return read_nifti(path, assume_hu, sink)
         if suffix in METAIMAGE:
-            return read_metaimage(path, assume_hu)
-        return read_with_simpleitk(path, assume_hu)
+            return read_metaimage(path, assume_hu, sink)
+        return read_with_simpleitk(path, assume_hu, sink)
 
 
 def read_header(path: StrPath, series: str | None = None) -> ScanHeader:

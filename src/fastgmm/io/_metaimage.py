@@ -19,6 +19,7 @@ from fastgmm.io._deflate import DEFLATE_RATIO, deflate_pieces, inflated
 from fastgmm.io._geometry import NO_SPACING, axes_xyz, placement_xyz, shape_from_sizes
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
+from fastgmm.io._sink import VolumeSink
 from fastgmm.io._voxels import check_hounsfield, check_size, read_voxels, slabs
 
 _MOST_HEADER_BYTES = 1 << 20
@@ -90,12 +91,12 @@ class MetaHeader:
         return numbers
 
 
-def read_metaimage(path: Path, assume_hu: bool) -> Scan:
+def read_metaimage(path: Path, assume_hu: bool, sink: VolumeSink) -> Scan:
     """Read a .mha or .mhd file."""
     header = _read_header(path)
     known = _described(header)
     with _open_data(header, known.files[-1]) as stream:
-        volume, warnings = read_voxels(stream, path, known.shape, header.dtype)
+        volume, warnings = read_voxels(stream, path, known.shape, header.dtype, sink=sink)
     if not assume_hu:
         check_hounsfield(volume, header.dtype, path)
     return Scan(

@@ -22,10 +22,11 @@ from fastgmm.io._nifti_header import (
 )
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
+from fastgmm.io._sink import VolumeSink
 from fastgmm.io._voxels import check_hounsfield, check_size, read_voxels, slabs
 
 
-def read_nifti(path: Path, assume_hu: bool) -> Scan:
+def read_nifti(path: Path, assume_hu: bool, sink: VolumeSink) -> Scan:
     """Read a .nii or .nii.gz file."""
     with _open_stream(path) as stream:
         known, n_read = _read_header(path, stream)
@@ -34,7 +35,7 @@ def read_nifti(path: Path, assume_hu: bool) -> Scan:
         ratio = DEFLATE_RATIO if isinstance(stream, DeflateReader) else 1
         check_size(path, n_bytes, path.stat().st_size, ratio)
         _skip(stream, path, header.data_offset - n_read)
-        volume, warnings = read_voxels(stream, path, known.shape, header.dtype, *header.scaling)
+        volume, warnings = read_voxels(stream, path, known.shape, header.dtype, *header.scaling, sink=sink)
     if not assume_hu:
         check_hounsfield(volume, header.dtype, path)
     return Scan(

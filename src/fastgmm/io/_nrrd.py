@@ -20,19 +20,20 @@ from fastgmm.io._nrrd_header import NrrdHeader, geometry_lines, nrrd_placement, 
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
 from fastgmm.io._scan import Scan, ScanGeometry, ScanHeader
 from fastgmm.io._simpleitk import read_with_simpleitk, simpleitk_header_of
+from fastgmm.io._sink import VolumeSink
 from fastgmm.io._voxels import check_hounsfield, check_size, read_voxels, slabs
 
 _TYPE_NAMES = {np.dtype(np.uint8): "unsigned char", np.dtype(np.int16): "short"}
 
 
-def read_nrrd(path: Path, assume_hu: bool) -> Scan:
+def read_nrrd(path: Path, assume_hu: bool, sink: VolumeSink) -> Scan:
     """Read a .nrrd or .nhdr file."""
     header = read_nrrd_header(path)
     if header.has_many_files:
-        return read_with_simpleitk(path, assume_hu)
+        return read_with_simpleitk(path, assume_hu, sink)
     known = _described(header)
     with _open_data(header, known.files[-1]) as stream:
-        volume, warnings = read_voxels(stream, path, header.shape, header.dtype)
+        volume, warnings = read_voxels(stream, path, header.shape, header.dtype, sink=sink)
     if not assume_hu:
         check_hounsfield(volume, header.dtype, path)
     return Scan(

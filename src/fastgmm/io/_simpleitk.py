@@ -13,10 +13,11 @@ from fastgmm._types import Float64Array
 from fastgmm.io._geometry import placement_xyz, shape_from_sizes
 from fastgmm.io._problems import ANOTHER_COPY, one_line, require, scan_error
 from fastgmm.io._scan import Scan, ScanHeader
+from fastgmm.io._sink import VolumeSink
 from fastgmm.io._voxels import WholeHU, check_hounsfield, empty_volume, slabs
 
 
-def read_with_simpleitk(path: Path, assume_hu: bool) -> Scan:
+def read_with_simpleitk(path: Path, assume_hu: bool, sink: VolumeSink) -> Scan:
     """Read any file that SimpleITK reads as one 3-D volume of one number per voxel."""
     sitk = require("SimpleITK", path, f"{path.suffix or 'such'} files")
     reader = _inform(sitk, path)
@@ -27,7 +28,7 @@ def read_with_simpleitk(path: Path, assume_hu: bool) -> Scan:
     except RuntimeError as error:
         raise scan_error(path, "a volume that SimpleITK reads", _reason(error), ANOTHER_COPY) from None
     stored = sitk.GetArrayViewFromImage(image).reshape(known.shape)
-    volume = empty_volume(path, known.shape)
+    volume = empty_volume(path, known.shape, sink)
     hu = WholeHU(path)
     done = 0
     for part in slabs(stored):

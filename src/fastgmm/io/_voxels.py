@@ -11,6 +11,7 @@ import numpy as np
 
 from fastgmm._types import AnyArray, Int16Array, Shape3
 from fastgmm.io._problems import ANOTHER_COPY, scan_error
+from fastgmm.io._sink import NEW_MEMORY, VolumeSink
 
 # What a 12-bit scanner can store at most; values that int16 cannot hold become this (metal, in extended CT scales).
 MAX_HU = 3071
@@ -91,7 +92,14 @@ def _fits(stored: AnyArray, slope: float, intercept: float) -> bool:
 
 
 def read_voxels(
-    stream: BinaryIO, path: Path, shape: Shape3, stored: np.dtype[Any], slope: float = 1.0, intercept: float = 0.0
+    stream: BinaryIO,
+    path: Path,
+    shape: Shape3,
+    stored: np.dtype[Any],
+    slope: float = 1.0,
+    intercept: float = 0.0,
+    *,
+    sink: VolumeSink = NEW_MEMORY,
 ) -> tuple[Int16Array, tuple[str, ...]]:
     """Return the volume in HU that a stream of stored numbers holds, and warnings.
 
@@ -107,31 +115,34 @@ def read_voxels(
         Type in the file, with its byte order.
     slope, intercept : float
         HU = stored * slope + intercept.
+    sink : VolumeSink
+        Gives the memory and is told of each slab.
 
     Notes
     -----
     int16 in HU is read straight into the volume; other types go through a buffer of a few slices.
     """
-    volume = empty_volume(path, shape)
+    volume = empty_volume(path, shape, sink)
     n_bytes = volume.size * stored.itemsize
     hu = WholeHU(path)
-    if stored.newbyteorder("=") == np.int16 and (slope, intercept) == (1.0, 0.0):
-        n_read = fill(stream, memoryview(volume.data).cast("B"), path, n_bytes)
-        if not stored.isnative:
-            volume.byteswap(inplace=True)
-    else:
-        n_read = 0
-        for part in slabs(volume):
-            buffer = np.empty(part.shape, stored)
-            n_read += fill(stream, memoryview(buffer.view(np.uint8).data).cast("B"), path, n_bytes, n_read)
+    in_place = stored.newbyteorder("=") == np.int16 and (slope, intercept) == (1.0, 0.0)
+    n_read = n_slices = 0
+    for part in slabs(volume):
+        buffer = part if in_place else np.empty(part.shape, stored)
+        n_read += fill(stream, memoryview(buffer.view(np.uint8).data).cast("B"), path, n_bytes, n_read)
+        if not in_place:
             hu.convert(buffer, part, slope, intercept)
+        elif not stored.isnative:
+            part.byteswap(inplace=True)
+        n_slices += len(part)
+        sink.arrived(volume, n_slices)
     return volume, hu.warnings() + _rest(stream, path, n_bytes)
 
 
-def empty_volume(path: Path, shape: Shape3) -> Int16Array:
+def empty_volume(path: Path, shape: Shape3, sink: VolumeSink = NEW_MEMORY) -> Int16Array:
     """Return memory for a volume, or say that there is not enough."""
     try:
-        return np.empty(shape, np.int16)
+        return sink.memory(shape)
     except (MemoryError, ValueError):
         sizes = " x ".join(str(size) for size in shape)
         raise scan_error(

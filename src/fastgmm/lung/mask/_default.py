@@ -42,6 +42,7 @@ def default_lungs(
     spacing_mm: tuple[float, float, float],
     settings: LungSettings,
     direction: AnyArray,
+    stored_air: PackedMask | None,
     kernels: dict[str, Any],
 ) -> DefaultLungs:
     """Find the lungs; arguments as for `segment_lungs`, checked."""
@@ -49,6 +50,8 @@ def default_lungs(
     thorax = Thorax(
         view.turn(volume), view.turn_triple(spacing_mm), settings.air_below_hu, settings.default_mask(), kernels
     )
+    if stored_air is not None and view.is_stored_order:
+        thorax.give_below(settings.air_below_hu, stored_air)
     candidates = find_candidates(thorax)
     air = candidates.mask
     airway = find_airway(thorax, air)

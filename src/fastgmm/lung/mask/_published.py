@@ -20,6 +20,7 @@ def published_mask(
     volume: AnyArray,
     spacing_mm: tuple[float, float, float],
     settings: LungSettings,
+    air: PackedMask | None,
     *,
     backend: str,
     n_jobs: int | None,
@@ -27,7 +28,8 @@ def published_mask(
     """Return the mask and the warnings; arguments as for `segment_lungs`, checked."""
     numbers = settings.mask
     assert isinstance(numbers, PublishedMaskSettings)
-    air = threshold_below(volume, settings.air_below_hu, backend=backend, n_jobs=n_jobs)
+    if air is None:
+        air = threshold_below(volume, settings.air_below_hu, backend=backend, n_jobs=n_jobs)
     opened = binary_opening(air, numbers.opening_iterations, backend=backend, n_jobs=n_jobs)
     rules = _Rules(numbers)
     lungs = filter_components(opened, rules, backend=backend, n_jobs=n_jobs)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastgmm._checks import check_volume
+from fastgmm._checks import check_mask, check_volume
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, UInt8Array
 from fastgmm.lung.mask._default import default_lungs
@@ -35,11 +35,18 @@ class LungSegmentation:
     left: PackedMask | None = None
     airway: PackedMask | None = None
 
-    def labels(self) -> UInt8Array:
-        """Return 1 right lung, 2 left lung, 3 airway, 0 elsewhere; 1 for both lungs where they are not told apart."""
+    def labels(self, out: UInt8Array | None = None) -> UInt8Array:
+        """Return 1 right lung, 2 left lung, 3 airway, 0 elsewhere; 1 for both lungs where they are not told apart.
+
+        Parameters
+        ----------
+        out : ndarray of shape (nz, ny, nx), dtype uint8, optional
+            Written and returned instead of a new array.
+        """
+        bits_out = None if out is None else out.view(np.bool_)
         if self.right is None or self.left is None or self.airway is None:
-            return self.mask.to_array().view(np.uint8)
-        labels = self.right.to_array().view(np.uint8)
+            return self.mask.to_array(bits_out).view(np.uint8)
+        labels = self.right.to_array(bits_out).view(np.uint8)
         for label, part in ((2, self.left), (3, self.airway)):
             for plane, words in zip(labels, part.words, strict=True):
                 if words.any():
@@ -54,6 +61,7 @@ def segment_lungs(
     settings: LungSettings | None = None,
     *,
     direction: AnyArray | None = None,
+    air: PackedMask | None = None,
     backend: str = "auto",
     n_jobs: int | None = None,
 ) -> LungSegmentation:
@@ -70,6 +78,8 @@ def segment_lungs(
     direction : ndarray of shape (3, 3), optional
         Columns are the directions of the volume's axes (z, y, x) in (left, posterior, superior) coordinates; left out,
         they are superior, posterior and left. The published preset does not look at it: it takes the axes as stored.
+    air : PackedMask of shape (nz, ny, nx), optional
+        The voxels below `settings.air_below_hu`, where they are known already. Not modified.
     backend : str
         Backend of the kernels.
     n_jobs : int, optional
@@ -100,10 +110,12 @@ def segment_lungs(
         settings = LungSettings()
     if volume.size == 0:
         raise ValueError(f"volume must have at least one voxel, got shape {volume.shape}")
+    if air is not None:
+        air = check_mask(air, "air", shape=volume.shape)
     axes = check_direction(direction)
     if isinstance(settings.mask, PublishedMaskSettings):
-        return LungSegmentation(*published_mask(volume, spacing, settings, backend=backend, n_jobs=n_jobs))
-    found = default_lungs(volume, spacing, settings, axes, {"backend": backend, "n_jobs": n_jobs})
+        return LungSegmentation(*published_mask(volume, spacing, settings, air, backend=backend, n_jobs=n_jobs))
+    found = default_lungs(volume, spacing, settings, axes, air, {"backend": backend, "n_jobs": n_jobs})
     return LungSegmentation(found.right | found.left, found.warnings, found.right, found.left, found.airway)
 
 

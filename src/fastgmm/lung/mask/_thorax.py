@@ -36,6 +36,10 @@ class Thorax:
             self._below[hu] = threshold_below(self.volume, hu, **self.kernels)
         return self._below[hu]
 
+    def give_below(self, hu: int, mask: PackedMask) -> None:
+        """Take the voxels below a HU that are known already."""
+        self._below[hu] = mask
+
     def radius(self, mm: float) -> Shape3:
         """Return a length in voxels along each axis."""
         return radius_voxels(mm, self.spacing_mm)

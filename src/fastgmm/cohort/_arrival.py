@@ -1,0 +1,51 @@
+"""A scan as it arrives: the voxels that hold air are found slice by slice while the rest is still inflated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastgmm._packed_mask import PackedMask
+from fastgmm._types import Int16Array, Shape3
+from fastgmm.cohort._memory import VolumeMemory
+from fastgmm.io import Scan, VolumeSink
+from fastgmm.volume import threshold_below
+
+# Slices are compared in groups of this size at least: they are still in the cache, and the calls cost next to nothing.
+_GROUP_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A scan, and its voxels below the threshold of air where they were found on the way."""
+
+    scan: Scan
+    air: PackedMask | None = None
+
+
+class AirSink(VolumeSink):
+    """Takes memory from the run, and compares the slices that have arrived; `air` is None until all have."""
+
+    def __init__(self, memory: VolumeMemory, below_hu: int | None, backend: str) -> None:
+        self._memory = memory
+        self._below_hu = below_hu
+        self._backend = backend
+        self._found: PackedMask | None = None
+        self._n_done = 0
+        self.air: PackedMask | None = None
+
+    def memory(self, shape: Shape3) -> Int16Array:
+        """Return memory of an earlier scan, if there is any."""
+        return self._memory.take(shape, "int16")
+
+    def arrived(self, volume: Int16Array, n_slices: int) -> None:
+        """Compare the slices that are new, once there are enough of them."""
+        group = volume[self._n_done : n_slices]
+        if self._below_hu is None or (group.nbytes < _GROUP_BYTES and n_slices < len(volume)):
+            return
+        if self._found is None:
+            self._found = PackedMask.empty(volume.shape)
+        below = threshold_below(group, self._below_hu, backend=self._backend, n_jobs=1)
+        self._found.words[self._n_done : n_slices] = below.words
+        self._n_done = n_slices
+        if n_slices == len(volume):
+            self.air = self._found
