@@ -4,6 +4,13 @@ from fastgmm.backends._cuda._device import require_device
 
 require_device()
 
+from fastgmm.backends._cuda.em import (  # noqa: E402
+    em_assign,
+    em_histogram,
+    em_histogram_batch,
+    em_moments,
+    em_step,
+)
 from fastgmm.backends._cuda.histogram import threshold_below  # noqa: E402
 
-__all__ = ["threshold_below"]
+__all__ = ["em_assign", "em_histogram", "em_histogram_batch", "em_moments", "em_step", "threshold_below"]
