@@ -40,8 +40,7 @@ def backend(request: pytest.FixtureRequest) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run tests on every backend; on cuda in modules that say ON_CUDA = True and call through `doors`."""
-    has_own = Path(metafunc.module.__file__).parent.name == "mixture"
-    if "backend" in metafunc.fixturenames and not has_own:
+    if "backend" in metafunc.fixturenames:
         names = [name for name in backends.BACKENDS if name != "cuda" or getattr(metafunc.module, "ON_CUDA", False)]
         metafunc.parametrize("backend", names, indirect=True, scope="module")
 

@@ -8,7 +8,6 @@ import pytest
 from fastgmm import backends
 from fastgmm.backends import _registry, can_use, choose_backend, get_backend, usable_backends
 from fastgmm.errors import BackendUnavailableError, FastGMMError
-from fastgmm.volume import component_table
 
 
 @pytest.fixture
@@ -28,8 +27,8 @@ def without_the_extension(monkeypatch):
 
 
 def test_all_backends_of_this_version_run_here():
-    assert backends.BACKENDS == ("reference", "cpp", "cuda")
-    assert usable_backends() == ["reference", "cpp"]
+    assert backends.BACKENDS == ("reference", "cpp", "numba", "cuda")
+    assert usable_backends()[:3] == ["reference", "cpp", "numba"]
     assert can_use("cpp") == (True, "")
 
 
@@ -48,7 +47,7 @@ def test_the_environment_replaces_auto_only(monkeypatch):
 
 
 def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch):
-    with pytest.raises(ValueError, match="backend must be one of auto, reference, cpp, cuda, got 'fortran'"):
+    with pytest.raises(ValueError, match="backend must be one of auto, reference, cpp, numba, cuda, got 'fortran'"):
         choose_backend("fortran")
     monkeypatch.setenv("FASTGMM_BACKEND", "fortran")
     with pytest.raises(ValueError, match="got FASTGMM_BACKEND=fortran"):
@@ -57,37 +56,26 @@ def test_an_unknown_name_is_refused_with_the_known_ones(monkeypatch):
         choose_backend(3)
 
 
-def test_a_backend_of_a_later_version_is_unavailable_not_unknown():
-    with pytest.raises(BackendUnavailableError, match=r"'numba' cannot run.*Usable here: reference, cpp"):
-        component_table(np.zeros((1, 1, 1), bool), backend="numba")
-
-
 @pytest.mark.usefixtures("without_the_extension")
-def test_a_missing_extension_is_an_error_and_no_fall_back():
+def test_auto_is_numba_where_the_extension_is_missing_but_cpp_by_name_is_an_error():
     assert can_use("cpp") == (False, "No module named 'fastgmm._core'")
-    assert usable_backends() == ["reference"]
-    for name in ("auto", "cpp"):
-        with pytest.raises(BackendUnavailableError, match=r"'cpp' cannot run: No module named .* To get it, reinstall"):
-            choose_backend(name)
+    assert usable_backends()[:2] == ["reference", "numba"]
+    assert choose_backend() == "numba"
+    with pytest.raises(BackendUnavailableError, match=r"'cpp' cannot run: No module named .* To get it, reinstall"):
+        choose_backend("cpp")
     assert choose_backend("reference") == "reference"
 
 
 @pytest.mark.usefixtures("without_the_extension")
-def test_auto_is_numba_where_only_that_has_the_family():
-    assert choose_backend(family="em") == "numba"
-    with pytest.raises(BackendUnavailableError, match="'cpp' cannot run"):
-        choose_backend(family="median")
-
-
-@pytest.mark.usefixtures("without_the_extension")
-def test_a_missing_numba_names_its_extra(monkeypatch):
+def test_without_the_extension_and_numba_auto_is_an_error_and_no_fall_back(monkeypatch):
     monkeypatch.setitem(_registry._loaded, "numba", "No module named 'numba'")
+    assert usable_backends()[:1] == ["reference"]
+    with pytest.raises(BackendUnavailableError, match=r"'cpp' cannot run.*Usable here: reference"):
+        choose_backend()
     with pytest.raises(
         BackendUnavailableError, match=r"'numba' cannot run: No module .* pip install 'fastgmm\[numba\]'"
     ):
-        choose_backend("numba", family="em")
-    with pytest.raises(BackendUnavailableError, match="'cpp' cannot run"):
-        choose_backend(family="em")
+        choose_backend("numba")
 
 
 def test_the_error_is_a_runtime_error_of_ours():

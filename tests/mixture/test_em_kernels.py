@@ -47,7 +47,7 @@ def test_step_equals_the_definition(backend, kind, shape, dtype):
     joint = log_joint(X, mixture)
     density = logsumexp(joint, axis=1)
     mass = np.exp(joint - density[:, np.newaxis]) * weights[:, np.newaxis]
-    moments = get_backend(backend, family="em").em_step(X, weights, mixture, 2)
+    moments = get_backend(backend).em_step(X, weights, mixture, 2)
     assert_close(moments.log_likelihood, weights @ density, np.abs(density).sum())
     assert_close(moments.mass, mass.sum(axis=0), len(X))
     centred = X.astype(np.float64)[:, np.newaxis] - mixture.means
@@ -62,7 +62,7 @@ def test_step_equals_the_definition(backend, kind, shape, dtype):
 def test_moments_of_given_responsibilities(backend, kind):
     X, _, mixture = make_case(kind, 600, 3, 4)
     given = np.random.default_rng(1).uniform(size=(600, 4))
-    moments = get_backend(backend, family="em").em_moments(X, given, mixture.means, kind, 2)
+    moments = get_backend(backend).em_moments(X, given, mixture.means, kind, 2)
     centred = X[:, np.newaxis] - mixture.means
     assert moments.log_likelihood == 0
     assert_close(moments.mass, given.sum(axis=0), 600)
@@ -84,7 +84,7 @@ def test_a_step_has_the_same_bits_for_any_threads_and_memory_order(simd, kind):
 def test_numba_gives_the_same_bits_for_any_threads(kind):
     pytest.importorskip("numba")
     X, weights, mixture = make_case(kind, 9000, 3, 2)
-    first, other = (get_backend("numba", family="em").em_step(X, weights, mixture, n) for n in (1, 3))
+    first, other = (get_backend("numba").em_step(X, weights, mixture, n) for n in (1, 3))
     assert all(np.array_equal(a, b) for a, b in zip(first, other, strict=True))
 
 
@@ -101,7 +101,7 @@ def test_every_instruction_set_agrees_with_the_reference(simd, kind):
 def test_assignment_equals_the_definition(backend, kind, dtype):
     X, _, mixture = make_case(kind, 1000, 4, 5, dtype)
     labels, density, shares = np.empty(1000, np.int64), np.empty(1000, dtype), np.empty((1000, 5), dtype)
-    get_backend(backend, family="em").em_assign(X, mixture, labels, density, shares, 2)
+    get_backend(backend).em_assign(X, mixture, labels, density, shares, 2)
     joint = log_joint(X, mixture)
     total = logsumexp(joint, axis=1)
     np.testing.assert_array_equal(labels, joint.argmax(axis=1))
@@ -113,7 +113,7 @@ def test_assignment_equals_the_definition(backend, kind, dtype):
 def test_ties_go_to_the_first_component(backend):
     mixture = Mixture("diag", np.zeros(3), np.zeros((3, 1)), np.ones((3, 1)))
     labels = np.empty(2, np.int64)
-    get_backend(backend, family="em").em_assign(np.array([[0.0], [3.0]]), mixture, labels, None, None, 1)
+    get_backend(backend).em_assign(np.array([[0.0], [3.0]]), mixture, labels, None, None, 1)
     assert labels.tolist() == [0, 0]
 
 

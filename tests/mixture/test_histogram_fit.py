@@ -280,7 +280,7 @@ def test_verbose_prints_what_scikit_learn_prints(lung, capsys):
 def test_no_steps_returns_the_start(backend):
     start = {"weights": [0.5, 0.5], "means": [0.0, 4.0], "precisions": [1.0, 0.25]}
     arguments = [np.array([0.0, 1.0, 5.0]), np.ones(3), *(np.array(v) for v in start.values())]
-    fit = get_backend(backend, family="em").em_histogram(
+    fit = get_backend(backend).em_histogram(
         *arguments, tol=0.1, max_iter=0, reg_covar=0.0, variance_floor=0.0, lower_bound=-np.inf, n_jobs=1
     )
     assert fit.n_iter == 0

@@ -21,7 +21,7 @@ def test_a_histogram_fit_has_the_bits_of_the_compiled_one(n_bins, n_components):
     start = (np.full(n_components, 1 / n_components), means, np.full(n_components, 0.01))
     stop = {"tol": 1e-9, "max_iter": 40, "reg_covar": 1e-6, "variance_floor": 0.5, "lower_bound": -np.inf}
     ours, judge = (
-        get_backend(name, family="em").em_histogram(values, counts, *start, **stop, n_jobs=2)
+        get_backend(name).em_histogram(values, counts, *start, **stop, n_jobs=2)
         for name in ("numba", "cpp")
     )
     assert [part.tobytes() for part in ours[:5]] == [part.tobytes() for part in judge[:5]]
@@ -43,7 +43,7 @@ def test_a_step_has_the_same_bits_for_any_threads_and_memory_order(kind):
     shape = {"full": (3, 4, 4), "tied": (4, 4), "diag": (3, 4)}[kind]
     precisions = np.ones(shape) if kind == "diag" else np.triu(rng.normal(size=shape))
     mixture = Mixture(kind, np.zeros(3), rng.normal(size=(3, 4)), precisions)
-    step = get_backend("numba", family="em").em_step
+    step = get_backend("numba").em_step
     results = [step(rows, weights, mixture, n) for rows in (X, np.asfortranarray(X)) for n in (1, 2, 3)]
     assert all(other.log_likelihood == results[0].log_likelihood for other in results)
     assert all(np.array_equal(a, b) for other in results for a, b in zip(results[0][1:], other[1:], strict=True))

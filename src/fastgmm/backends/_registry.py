@@ -25,9 +25,7 @@ _HOW_TO_GET = {
     "numba": "pip install 'fastgmm[numba]'",
     "cuda": "pip install 'fastgmm[cuda13]' (or fastgmm[cuda12]) on a machine with an NVIDIA GPU and driver",
 }
-# Has some kernel families only, so that it is no choice for the others.
-_PARTIAL = {"numba": ("em",)}
-BACKENDS = tuple(name for name in _MODULES if name not in _PARTIAL)
+BACKENDS = tuple(_MODULES)
 _loaded: dict[str, Backend | str] = {}
 
 
@@ -42,24 +40,19 @@ def usable_backends() -> list[str]:
     return [name for name in BACKENDS if can_use(name)[0]]
 
 
-def choose_backend(name: str = "auto", *arrays: Any, family: str = "") -> str:
+def choose_backend(name: str = "auto", *arrays: Any) -> str:
     """Return the name of the backend for the arrays, or raise `BackendUnavailableError`.
 
     "auto" means cuda for CuPy arrays; for others the environment variable FASTGMM_BACKEND if set, else cpp, or numba
-    where the extension is missing and numba has the family. `family` is the kernel family that is needed; without one,
-    all are. Arrays of NumPy and CuPy together, or of a kind that the backend named does not take, are a TypeError:
-    nothing moves between the memories unasked. Arguments that are neither arrays nor masks do not count.
+    where the extension is missing. Arrays of NumPy and CuPy together, or of a kind that the backend named does not
+    take, are a TypeError: nothing moves between the memories unasked. Arguments that are neither arrays nor masks do
+    not count.
     """
     if not isinstance(name, str):
         raise TypeError(f"backend must be a string, got {name!r}")
     memory = _memory_of(arrays)
     forced = os.environ.get("FASTGMM_BACKEND") if name == "auto" and memory != "CuPy" else None
-    asked = forced or (_first_choice(family, memory) if name == "auto" else name)
-    if asked in _PARTIAL and family not in _PARTIAL[asked]:
-        raise BackendUnavailableError(
-            f"backend {asked!r} cannot run: this version of fastgmm has only its {', '.join(_PARTIAL[asked])} kernels. "
-            f"Usable here: {', '.join(usable_backends())}"
-        )
+    asked = forced or (_first_choice(memory) if name == "auto" else name)
     if asked not in _MODULES:
         given = f"FASTGMM_BACKEND={asked}" if forced else repr(asked)
         raise ValueError(f"backend must be one of {', '.join(('auto', *BACKENDS))}, got {given}")
@@ -75,9 +68,9 @@ def choose_backend(name: str = "auto", *arrays: Any, family: str = "") -> str:
     return asked
 
 
-def get_backend(name: str = "auto", *arrays: Any, family: str = "") -> Backend:
+def get_backend(name: str = "auto", *arrays: Any) -> Backend:
     """Return the backend's module for the arrays, or raise `BackendUnavailableError`."""
-    return cast(Backend, _load(choose_backend(name, *arrays, family=family)))
+    return cast(Backend, _load(choose_backend(name, *arrays)))
 
 
 def _memory_of(arrays: tuple[Any, ...]) -> str:
@@ -89,11 +82,11 @@ def _memory_of(arrays: tuple[Any, ...]) -> str:
     return kinds.pop() if kinds else ""
 
 
-def _first_choice(family: str, memory: str) -> str:
+def _first_choice(memory: str) -> str:
     """Return cuda for CuPy arrays, else cpp, or numba where only that runs."""
     if memory == "CuPy":
         return "cuda"
-    return "numba" if not can_use("cpp")[0] and family in _PARTIAL["numba"] and can_use("numba")[0] else "cpp"
+    return "numba" if not can_use("cpp")[0] and can_use("numba")[0] else "cpp"
 
 
 def _load(name: str) -> Backend | str:

@@ -92,7 +92,7 @@ def fit_histograms(
         np.zeros(len(histograms)),
         np.full(len(histograms), -np.inf),
     )
-    return get_backend(backend, family="em").em_histogram_batch(
+    return get_backend(backend).em_histogram_batch(
         batch, tol=tol, max_iter=max_iter, reg_covar=reg_covar, n_jobs=resolve_n_jobs(n_jobs)
     )
 

@@ -166,7 +166,7 @@ def fit_histogram_1d(
         _start_vector(means, "means", n_components),
         np.sqrt(_start_vector(precisions, "precisions", n_components)),
         EMSettings(tol, max_iter, reg_covar),
-        kernels=get_backend(backend, family="em"),
+        kernels=get_backend(backend),
         n_jobs=resolve_n_jobs(n_jobs),
     )
 

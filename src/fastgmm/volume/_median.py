@@ -31,7 +31,7 @@ def median_filter(
         Edge of the box in voxels, along (z, y, x). An even box reaches one voxel further towards index 0.
     out : ndarray of shape (nz, ny, nx), dtype uint8, optional
         Written and returned instead of a new array; C-contiguous, apart from `labels`.
-    backend : {"auto", "cpp", "reference"}
+    backend : {"auto", "cpp", "numba", "reference"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.

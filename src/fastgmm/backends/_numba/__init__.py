@@ -1,8 +1,45 @@
-"""Kernels compiled by Numba at run time: the em family in this version.
+"""Kernels compiled by Numba at run time, one file per family: for where no C++ compiler was at hand.
 
 The machine code kept on disk does not follow changes of another file: after an edit here, remove __pycache__.
 """
 
+from fastgmm.backends._numba.components import (
+    component_table,
+    filter_components,
+    label_components,
+    separate_components,
+)
 from fastgmm.backends._numba.em import em_assign, em_histogram, em_histogram_batch, em_moments, em_step
+from fastgmm.backends._numba.flood import geodesic_flood, grow_region
+from fastgmm.backends._numba.histogram import apply_table, histogram, threshold_below
+from fastgmm.backends._numba.median import median_filter
+from fastgmm.backends._numba.morphology import (
+    binary_closing_ball,
+    binary_dilation_ball,
+    binary_erosion_ball,
+    binary_opening,
+    binary_opening_ball,
+)
 
-__all__ = ["em_assign", "em_histogram", "em_histogram_batch", "em_moments", "em_step"]
+__all__ = [
+    "apply_table",
+    "binary_closing_ball",
+    "binary_dilation_ball",
+    "binary_erosion_ball",
+    "binary_opening",
+    "binary_opening_ball",
+    "component_table",
+    "em_assign",
+    "em_histogram",
+    "em_histogram_batch",
+    "em_moments",
+    "em_step",
+    "filter_components",
+    "geodesic_flood",
+    "grow_region",
+    "histogram",
+    "label_components",
+    "median_filter",
+    "separate_components",
+    "threshold_below",
+]

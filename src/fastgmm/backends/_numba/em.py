@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import TypeVar
 
@@ -13,6 +12,7 @@ from fastgmm._types import AnyArray, Float64Array, Int64Array
 from fastgmm.backends._contract import HistogramBatch, HistogramFit, Mixture, Moments
 from fastgmm.backends._numba import em_blocks, em_lanes
 from fastgmm.backends._numba.gaussian import LANES
+from fastgmm.backends._numba.rows import run_pieces
 
 T = TypeVar("T")
 _KINDS = {"full": em_blocks.FULL, "tied": em_blocks.TIED, "diag": em_blocks.DIAG}
@@ -159,11 +159,7 @@ def _over_chunks(n: int, n_jobs: int, work: Callable[[int, int], T]) -> list[T]:
     n_blocks = -(-n // em_blocks.BLOCK_ROWS)
     n_chunks = min(n_blocks, _MAX_CHUNKS)
     edges = [min(i * n_blocks // n_chunks * em_blocks.BLOCK_ROWS, n) for i in range(n_chunks + 1)]
-    chunks = list(pairwise(edges))
-    if min(n_jobs, n_chunks) == 1:
-        return [work(*chunk) for chunk in chunks]
-    with ThreadPoolExecutor(min(n_jobs, n_chunks)) as pool:
-        return list(pool.map(lambda chunk: work(*chunk), chunks))
+    return run_pieces(work, list(pairwise(edges)), n_jobs)
 
 
 def _total(parts: list[Moments], kind: str) -> Moments:

@@ -158,7 +158,7 @@ class AssignMethods:
         result = _checked_out(out, len(X))
         result = np.empty(shape, np.int64 if what == "labels" else X.dtype) if result is None else result
         wanted = {name: result if name == what else None for name in ("labels", "log_density", "responsibilities")}
-        kernels, n_jobs = get_backend(self.backend, X, family="em"), resolve_n_jobs(self.n_jobs)
+        kernels, n_jobs = get_backend(self.backend, X), resolve_n_jobs(self.n_jobs)
         if self.allow_nan and np.isnan(X).any():
             assign_missing(X, mixture, kernels, n_jobs, **wanted)
         else:

@@ -183,7 +183,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         Every step takes O(n_samples n_components n_features²) ("diag" and "spherical": n_features); a few MB besides X
         and the start. Counted rows: O(distinct rows) for each step, after one pass over X.
         """
-        self.backend_ = choose_backend(self.backend, X, family="em")
+        self.backend_ = choose_backend(self.backend, X)
         home = home_of(X)
         X = X if home is None else as_numpy(X)
         rows, dtype = training_rows(self, X, as_numpy(sample_weight))
@@ -231,7 +231,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         if not isinstance(histogram, Histogram):
             found = type(histogram).__name__
             raise TypeError(f"histogram must be a fastgmm.Histogram, got {found}; use fit for arrays")
-        self.backend_ = choose_backend(self.backend, family="em")
+        self.backend_ = choose_backend(self.backend)
         self._set_features(1, None)
         values, counts = histogram.values.astype(np.float64), histogram.counts.astype(np.float64)
         return self._fit_rows(counted_rows(self, values[:, np.newaxis], counts), np.dtype(np.float64))
@@ -264,11 +264,9 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         than one feature, "optimal" are those of `fit`; for one feature "optimal" counts the rows in 4096 equal bins;
         "kmeans" and "k-means++" look at the first chunk that has rows.
         """
-        self.backend_ = choose_backend(self.backend, family="em")
+        self.backend_ = choose_backend(self.backend)
         counts = self.histogram is True or self.histogram == "auto"
-        rows, dtype, names = stream_rows(
-            chunks, counts, get_backend(self.backend_, family="em"), resolve_n_jobs(self.n_jobs)
-        )
+        rows, dtype, names = stream_rows(chunks, counts, get_backend(self.backend_), resolve_n_jobs(self.n_jobs))
         self._set_features(rows.n_features, names)
         return self._fit_rows(rows, dtype)
 

@@ -125,7 +125,7 @@ class ModelMethods:
         model.n_features_in_ = means.shape[1]
         factors = cholesky_of_precisions(covariances, covariance_type, weights)
         model._store(EMFit(Parameters(weights, means, covariances, factors), [], True), np.dtype(np.float64))
-        model.backend_, model.starts_ = choose_backend(model.backend, family="em"), []
+        model.backend_, model.starts_ = choose_backend(model.backend), []
         fitted: Self = model
         return fitted
 

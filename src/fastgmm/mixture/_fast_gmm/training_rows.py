@@ -36,7 +36,7 @@ def training_rows(model: Any, X: Any, sample_weight: Any) -> tuple[Rows, np.dtyp
     if X.dtype.kind in "iu" and len(X):
         values, counts = count_column(X[:, 0], weights)
         return counted_rows(model, values[:, np.newaxis], counts), np.dtype(np.float64)
-    kernels, n_jobs = get_backend(model.backend_, family="em"), resolve_n_jobs(model.n_jobs)
+    kernels, n_jobs = get_backend(model.backend_), resolve_n_jobs(model.n_jobs)
     if model.allow_nan and np.isnan(X).any():
         if np.isnan(X).all(axis=0).any():
             raise ValueError("every feature needs a value in at least one row, got a column of NaN only")
@@ -50,7 +50,7 @@ def training_rows(model: Any, X: Any, sample_weight: Any) -> tuple[Rows, np.dtyp
 
 def counted_rows(model: Any, distinct: Float64Array, counts: Float64Array) -> ArrayRows:
     """Return distinct rows with their counts; one column of them goes to the histogram kernel."""
-    rows = ArrayRows(distinct, counts, get_backend(model.backend_, family="em"), resolve_n_jobs(model.n_jobs))
+    rows = ArrayRows(distinct, counts, get_backend(model.backend_), resolve_n_jobs(model.n_jobs))
     rows.counted = distinct.shape[1] == 1
     return rows
 
