@@ -8,7 +8,7 @@
 
 #include "core/arena.h"
 #include "core/parallel.h"
-#include "shared/bits.h"
+#include "shared/runs.h"
 #include "shared/union_find.h"
 
 namespace fg {
@@ -26,28 +26,6 @@ struct RowCursor {
       z++;
     }
   }
-};
-
-// A row met earlier in scan order whose runs may touch those of the row at hand; aside: also one step away in
-// x.
-struct NeighbourRow {
-  int dz, dy;
-  bool aside;
-  std::int64_t rows_back(std::int64_t ny) const { return -(dz * ny + dy); }
-  bool inside(const RowCursor& r) const { return r.z + dz >= 0 && r.y + dy >= 0 && r.y + dy < r.ny; }
-};
-
-struct Neighbours {
-  NeighbourRow rows[4];
-  int n_rows;
-  explicit Neighbours(int connectivity)  // a, c, b, d of components_rows.inl
-      : rows{{0, -1, connectivity >= 18},
-             {-1, 0, connectivity >= 18},
-             {-1, -1, connectivity == 26},
-             {-1, 1, connectivity == 26}},
-        n_rows(connectivity >= 18 ? 4 : 2) {}
-  const NeighbourRow* begin() const { return rows; }
-  const NeighbourRow* end() const { return rows + n_rows; }
 };
 
 // Consecutive rows that one thread labels by itself. Runs and components are numbered from 0 within the slab.

@@ -1,58 +1,13 @@
 // Connected components on runs of set bits: the loops over rows.
 //
-// A run is known by its number in scan order; where it lies is read off the mask's words when needed, so a
-// run costs one index. A row r looks back at the rows a, b, c, d (seen end on: y to the right, z downwards, x
-// away from the reader):
-//
-//     b c d         6 neighbours: a, c                    contact: a maximal piece of r & c
-//     a r          18: a and c also aside in x; b, d      aside: or a run that starts where the other row's
-//                  26: all four also aside                       has just ended
-//
-// The number of runs that started up to the first bit of a contact names both runs, and one union joins them
-// (shared/union_find.h). Cost: a few operations per word and row looked at, one union per contact; no label
-// volume. Slabs of rows are labelled apart, then joined at their seams.
-// After: He, Chao, Suzuki, "A run-based two-scan labeling algorithm", IEEE Trans. Image Processing 17 (2008).
-
-// Bit x is set where bit x - 1 of the row is; `before` is the word to the left.
-inline std::uint64_t step_right(std::uint64_t word, std::uint64_t before) {
-  return word << 1 | before >> 63;
-}
-
-inline std::int64_t count_starts(const std::uint64_t* row, std::int64_t n_words) {
-  std::int64_t n = 0;
-  std::uint64_t before = 0;
-  for (std::int64_t w = 0; w < n_words; before = row[w++])
-    n += count_ones(row[w] & ~step_right(row[w], before));
-  return n;
-}
+// Which runs meet, and how: shared/runs.h. Cost: a few operations per word and row looked at, one union per
+// contact; no label volume. Slabs of rows are labelled apart, then joined at their seams.
 
 void count_runs(MaskView mask, std::int64_t row_begin, std::int64_t row_end, std::int64_t* n_runs) {
   std::int64_t n = 0;
   for (RowCursor r(mask.shape.ny, row_begin); r.index < row_end; r.next())
     n += count_starts(mask.row(r.z, r.y), mask.words_per_row());
   *n_runs = n;
-}
-
-// Calls join(i, j) for each run i of row p that meets run j of row q; first_i, first_j are the rows' first
-// runs.
-template <class Index, class Join>
-inline void join_rows(const std::uint64_t* p, const std::uint64_t* q, std::int64_t n_words, bool aside,
-                      Index first_i, Index first_j, const Join& join) {
-  Index i = first_i - 1, j = first_j - 1;
-  std::uint64_t p_before = 0, q_before = 0;
-  for (std::int64_t w = 0; w < n_words; p_before = p[w], q_before = q[w], w++) {
-    const std::uint64_t p_left = step_right(p[w], p_before), q_left = step_right(q[w], q_before);
-    const std::uint64_t p_starts = p[w] & ~p_left, q_starts = q[w] & ~q_left;
-    std::uint64_t contacts = p[w] & q[w] & ~(p_left & q_left);
-    if (aside) contacts |= (p_starts & q_left & ~q[w]) | (q_starts & p_left & ~p[w]);
-    for (; contacts; contacts &= contacts - 1) {
-      const std::uint64_t up_to = contacts ^ (contacts - 1);
-      join(static_cast<Index>(i + count_ones(p_starts & up_to)),
-           static_cast<Index>(j + count_ones(q_starts & up_to)));
-    }
-    i += static_cast<Index>(count_ones(p_starts));
-    j += static_cast<Index>(count_ones(q_starts));
-  }
 }
 
 template <class Index>
@@ -77,7 +32,9 @@ void label_slab(MaskView mask, const Neighbours& neighbours, Slab<Index>& slab) 
     if (first[0] == first[1]) continue;
     for (const NeighbourRow& n : neighbours) {
       const std::int64_t back = n.rows_back(mask.shape.ny);
-      if (!n.inside(r) || r.index - back < slab.row_begin || first[-back] == first[-back + 1]) continue;
+      if (!n.is_inside(r.z, r.y, mask.shape.ny) || r.index - back < slab.row_begin ||
+          first[-back] == first[-back + 1])
+        continue;
       join_rows(row, mask.row(r.z + n.dz, r.y + n.dy), n_words, n.aside, first[0], first[-back], join);
     }
   }
@@ -104,31 +61,11 @@ void join_slabs(MaskView mask, const Neighbours& neighbours, const Slab<Index>& 
   for (RowCursor r(ny, slab.row_begin); r.index < end; r.next()) {
     for (const NeighbourRow& n : neighbours) {
       const std::int64_t other = r.index - n.rows_back(ny);
-      if (!n.inside(r) || other >= slab.row_begin) continue;
+      if (!n.is_inside(r.z, r.y, mask.shape.ny) || other >= slab.row_begin) continue;
       join_rows(mask.row(r.z, r.y), mask.row(r.z + n.dz, r.y + n.dy), mask.words_per_row(), n.aside,
                 slab.first_run[r.index - slab.row_begin], before.first_run[other - before.row_begin], join);
     }
   }
-}
-
-// Calls visit(run, begin, end) for each run of a row, in order; `run` is the number of the first.
-template <class Index, class Visit>
-inline void visit_runs(const std::uint64_t* row, std::int64_t nx, Index run, const Visit& visit) {
-  std::int64_t begin = 0;
-  bool open = false;
-  std::uint64_t before = 0;
-  for (std::int64_t w = 0; 64 * w < nx; before = row[w++]) {
-    for (std::uint64_t edges = row[w] ^ step_right(row[w], before); edges; edges &= edges - 1) {
-      const std::int64_t x = 64 * w + lowest_one(edges);
-      if (open) {
-        visit(run++, begin, x);
-      } else {
-        begin = x;
-      }
-      open = !open;
-    }
-  }
-  if (open) visit(run, begin, nx);
 }
 
 template <class Index>
@@ -166,21 +103,12 @@ void tally_slab(MaskView mask, const Slab<Index>& slab, ComponentRecord* records
   }
 }
 
-// The runs of `row` whose component is kept. Adding a run's first bit to the row carries through the run and
-// clears it, so what is set before and clear after the addition of all wanted first bits is what was wanted.
 template <class Index>
-inline void select_row(const std::uint64_t* row, std::int64_t n_words, const Index* component,
-                       const bool* keep, std::uint64_t* out) {
-  std::uint64_t before = 0, carry = 0;
-  for (std::int64_t w = 0; w < n_words; before = row[w++]) {
-    std::uint64_t wanted = 0;
-    for (std::uint64_t starts = row[w] & ~step_right(row[w], before); starts; starts &= starts - 1)
-      wanted |= (starts & (0 - starts)) * keep[*component++];
-    const std::uint64_t sum = row[w] + wanted, total = sum + carry;
-    carry = (sum < wanted) | (total < carry);
-    out[w] = row[w] & ~total;
-  }
-}
+struct KeepRun {
+  const Index* component;
+  const bool* keep;
+  bool operator()(std::int64_t run) const { return keep[component[run]]; }
+};
 
 // keep: per component of the slab.
 template <class Index>
@@ -188,7 +116,7 @@ void select_slab(MaskView mask, const Slab<Index>& slab, const bool* keep, MaskO
   const std::int64_t n_words = mask.words_per_row();
   for (RowCursor r(mask.shape.ny, slab.row_begin); r.index < slab.row_end; r.next()) {
     const Index first = slab.first_run[r.index - slab.row_begin];
-    select_row(mask.row(r.z, r.y), n_words, slab.component + first, keep, out.row(r.z, r.y));
+    select_row(mask.row(r.z, r.y), n_words, KeepRun<Index>{slab.component + first, keep}, out.row(r.z, r.y));
   }
 }
 

@@ -52,4 +52,16 @@ FG_HD Bits low_ones(int n) {
   return n >= 64 ? ~Bits{0} : (Bits{1} << n) - 1;
 }
 
+// Bit x is set where bit x - 1 of the row is; `before` is the word to the left.
+template <class Word>
+FG_HD Word step_right(Word word, Word before) {
+  return word << 1 | before >> 63;
+}
+
+// Bit x is set where bit x + 1 of the row is; `after` is the word to the right.
+template <class Word>
+FG_HD Word step_left(Word word, Word after) {
+  return word >> 1 | after << 63;
+}
+
 }  // namespace fg

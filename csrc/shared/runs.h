@@ -1,0 +1,110 @@
+// Runs of set bits in the rows of a mask: what connected components are made of.
+//
+// A run is known by its number in scan order; where it lies is read off the mask's words when needed, so a
+// run costs one index. A row r looks back at the rows a, b, c, d (seen end on: y to the right, z downwards, x
+// away from the reader):
+//
+//     b c d         6 neighbours: a, c                    contact: a maximal piece of r & c
+//     a r          18: a and c also aside in x; b, d      aside: or a run that starts where the other row's
+//                  26: all four also aside                       has just ended
+//
+// The number of runs that started up to the first bit of a contact names both runs, and one union joins them
+// (shared/union_find.h).
+// After: He, Chao, Suzuki, "A run-based two-scan labeling algorithm", IEEE Trans. Image Processing 17 (2008).
+#pragma once
+#include "shared/bits.h"
+
+namespace fg {
+
+// A row met earlier in scan order whose runs may touch those of the row at hand; aside: also one step away in
+// x.
+struct NeighbourRow {
+  int dz, dy;
+  bool aside;
+  FG_HD long long rows_back(long long ny) const { return -(dz * ny + dy); }
+  FG_HD bool is_inside(long long z, long long y, long long ny) const {
+    return z + dz >= 0 && y + dy >= 0 && y + dy < ny;
+  }
+};
+
+struct Neighbours {
+  NeighbourRow rows[4];
+  int n_rows;
+  FG_HD explicit Neighbours(int connectivity)  // a, c, b, d
+      : rows{{0, -1, connectivity >= 18},
+             {-1, 0, connectivity >= 18},
+             {-1, -1, connectivity == 26},
+             {-1, 1, connectivity == 26}},
+        n_rows(connectivity >= 18 ? 4 : 2) {}
+  FG_HD const NeighbourRow* begin() const { return rows; }
+  FG_HD const NeighbourRow* end() const { return rows + n_rows; }
+};
+
+template <class Word>
+FG_HD long long count_starts(const Word* row, long long n_words) {
+  long long n = 0;
+  Word before = 0;
+  for (long long w = 0; w < n_words; before = row[w++]) n += count_ones(row[w] & ~step_right(row[w], before));
+  return n;
+}
+
+// Calls join(i, j) for each run i of row p that meets run j of row q; first_i, first_j are the rows' first
+// runs.
+template <class Word, class Index, class Join>
+FG_HD void join_rows(const Word* p, const Word* q, long long n_words, bool aside, Index first_i,
+                     Index first_j, const Join& join) {
+  Index i = first_i - 1, j = first_j - 1;
+  Word p_before = 0, q_before = 0;
+  for (long long w = 0; w < n_words; p_before = p[w], q_before = q[w], w++) {
+    const Word p_left = step_right(p[w], p_before), q_left = step_right(q[w], q_before);
+    const Word p_starts = p[w] & ~p_left, q_starts = q[w] & ~q_left;
+    Word contacts = p[w] & q[w] & ~(p_left & q_left);
+    if (aside) contacts |= (p_starts & q_left & ~q[w]) | (q_starts & p_left & ~p[w]);
+    for (; contacts; contacts &= contacts - 1) {
+      const Word up_to = contacts ^ (contacts - 1);
+      join(static_cast<Index>(i + count_ones(p_starts & up_to)),
+           static_cast<Index>(j + count_ones(q_starts & up_to)));
+    }
+    i += static_cast<Index>(count_ones(p_starts));
+    j += static_cast<Index>(count_ones(q_starts));
+  }
+}
+
+// Calls visit(run, begin, end) for each run of a row, in order; `run` is the number of the first.
+template <class Word, class Index, class Visit>
+FG_HD void visit_runs(const Word* row, long long nx, Index run, const Visit& visit) {
+  long long begin = 0;
+  bool open = false;
+  Word before = 0;
+  for (long long w = 0; 64 * w < nx; before = row[w++]) {
+    for (Word edges = row[w] ^ step_right(row[w], before); edges; edges &= edges - 1) {
+      const long long x = 64 * w + lowest_one(edges);
+      if (open) {
+        visit(run++, begin, x);
+      } else {
+        begin = x;
+      }
+      open = !open;
+    }
+  }
+  if (open) visit(run, begin, nx);
+}
+
+// The runs of `row` that are wanted: keep(i) for run i, counted from 0. Adding a run's first bit to the row
+// carries through the run and clears it, so what is set before and clear after the addition of all wanted
+// first bits is what was wanted.
+template <class Word, class Keep>
+FG_HD void select_row(const Word* row, long long n_words, const Keep& keep, Word* out) {
+  Word before = 0, carry = 0;
+  long long run = 0;
+  for (long long w = 0; w < n_words; before = row[w++]) {
+    Word wanted = 0;
+    for (Word starts = row[w] & ~step_right(row[w], before); starts; starts &= starts - 1)
+      wanted |= (starts & (0 - starts)) * keep(run++);
+    const Word sum = row[w] + wanted, total = sum + carry;
+    carry = (sum < wanted) | (total < carry);
+    out[w] = row[w] & ~total;
+  }
+}
+
+}  // namespace fg
