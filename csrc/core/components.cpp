@@ -28,6 +28,16 @@ struct RowCursor {
   }
 };
 
+struct Neighbours {
+  NeighbourRow rows[4];
+  int n_rows;
+  explicit Neighbours(int connectivity) : rows{}, n_rows(count_neighbour_rows(connectivity)) {
+    for (int i = 0; i < n_rows; i++) rows[i] = neighbour_row(i, connectivity);
+  }
+  const NeighbourRow* begin() const { return rows; }
+  const NeighbourRow* end() const { return rows + n_rows; }
+};
+
 // Consecutive rows that one thread labels by itself. Runs and components are numbered from 0 within the slab.
 template <class Index>
 struct Slab {

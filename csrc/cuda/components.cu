@@ -19,6 +19,7 @@ namespace fg {
 
 using Index = FG_INDEX;
 constexpr int kThreads = 256;  // no barriers: any number would do
+constexpr int kBlocks = 4;     // on a processor: unite_runs gets up to 64 registers
 
 extern "C" __global__ void __launch_bounds__(kThreads)
     count_runs(const Bits* mask, long long n_rows, long long n_words, long long* n_runs) {
@@ -36,14 +37,13 @@ struct UniteRuns {
   FG_HD void operator()(Index i, Index j) const { unite(parents, i, j, Parents{}); }
 };
 
-extern "C" __global__ void __launch_bounds__(kThreads)
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks)
     unite_runs(const Bits* mask, long long nz, long long ny, long long n_words, long long connectivity,
                const long long* first_run, Index* parents) {
   const long long row = thread_index();
   if (row >= nz * ny || first_run[row] == first_run[row + 1]) return;
-  const Neighbours neighbours(static_cast<int>(connectivity));
-  for (int i = 0; i < neighbours.n_rows; i++) {
-    const NeighbourRow& n = neighbours.rows[i];
+  for (int i = 0; i < count_neighbour_rows(static_cast<int>(connectivity)); i++) {
+    const NeighbourRow n = neighbour_row(i, static_cast<int>(connectivity));
     const long long other = row - n.rows_back(ny);
     if (!n.is_inside(row / ny, row % ny, ny) || first_run[other] == first_run[other + 1]) continue;
     join_rows(mask + row * n_words, mask + other * n_words, n_words, n.aside,

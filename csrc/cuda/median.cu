@@ -33,9 +33,11 @@ constexpr int kCountBits = 9;  // 7^3 = 343
 
 struct Tile {
   long long z, y, x;  // first voxel
+  int nz, ny;         // slices and rows within the volume
   int sz, sy, sx;     // of the box
-  __device__ int rows_y() const { return kOutY + sy - 1; }
-  __device__ int n_rows() const { return (kOutZ + sz - 1) * rows_y(); }
+  __device__ int rows_y() const { return ny + sy - 1; }
+  __device__ int n_rows() const { return (nz + sz - 1) * rows_y(); }
+  __device__ bool has_row(int thread) const { return thread / kOutY < nz && thread % kOutY < ny; }
 };
 
 struct Labels {
@@ -158,7 +160,7 @@ __device__ __forceinline__ void store_tile(const Tile& tile, const Labels& shape
   for (int i = threadIdx.x; i < kThreads * kQuads; i += kThreads) {
     const int row = i / kQuads, quad = i % kQuads;
     const long long z = tile.z + row / kOutY, y = tile.y + row % kOutY, x = tile.x + 4 * quad;
-    if (quad >= kOutX / 4 || z >= shape.nz || y >= shape.ny || x >= shape.nx) continue;
+    if (quad >= kOutX / 4 || !tile.has_row(row) || x >= shape.nx) continue;
     const unsigned four = values_at(ranks + row, n_bits, kMargin + 4 * quad, values);
     unsigned char* const to = out + (z * shape.ny + y) * shape.nx + x;
     if (shape.has_quads) {
@@ -181,8 +183,15 @@ extern "C" __global__ void __launch_bounds__(kThreads)
   const auto ends = reinterpret_cast<unsigned long long>(labels) | reinterpret_cast<unsigned long long>(out);
   const Labels source{labels, nz, ny, nx, (ends | static_cast<unsigned long long>(nx)) % 4 == 0};
   const long long n_x = (nx + kOutX - 1) / kOutX, n_y = (ny + kOutY - 1) / kOutY;
-  const Tile tile{blockIdx.x / n_x / n_y * kOutZ, blockIdx.x / n_x % n_y * kOutY, blockIdx.x % n_x * kOutX,
-                  static_cast<int>(sz),           static_cast<int>(sy),           static_cast<int>(sx)};
+  const long long z = blockIdx.x / n_x / n_y * kOutZ, y = blockIdx.x / n_x % n_y * kOutY;
+  const Tile tile{z,
+                  y,
+                  blockIdx.x % n_x * kOutX,
+                  static_cast<int>(min(nz - z, static_cast<long long>(kOutZ))),
+                  static_cast<int>(min(ny - y, static_cast<long long>(kOutY))),
+                  static_cast<int>(sz),
+                  static_cast<int>(sy),
+                  static_cast<int>(sx)};
   if (threadIdx.x < 8) occurs[threadIdx.x] = 0;
   __syncthreads();
   load_tile(source, tile, quads, occurs);
@@ -193,6 +202,7 @@ extern "C" __global__ void __launch_bounds__(kThreads)
   for (int i = 0; i + 1 < n_values; i++) {  // two sets of words: one barrier a threshold
     threshold_rows(quads, tile.n_rows(), values[i], reinterpret_cast<unsigned*>(above[i & 1]));
     __syncthreads();
+    if (!tile.has_row(threadIdx.x)) continue;
     Counts<1> passed;
     passed.bit[0] = count_box(above[i & 1], tile).at_least(least);
     ranks.add(passed);

@@ -27,18 +27,13 @@ struct NeighbourRow {
   }
 };
 
-struct Neighbours {
-  NeighbourRow rows[4];
-  int n_rows;
-  FG_HD explicit Neighbours(int connectivity)  // a, c, b, d
-      : rows{{0, -1, connectivity >= 18},
-             {-1, 0, connectivity >= 18},
-             {-1, -1, connectivity == 26},
-             {-1, 1, connectivity == 26}},
-        n_rows(connectivity >= 18 ? 4 : 2) {}
-  FG_HD const NeighbourRow* begin() const { return rows; }
-  FG_HD const NeighbourRow* end() const { return rows + n_rows; }
-};
+// Row i of those that a run of a row may touch, in the order a, c, b, d.
+FG_HD int count_neighbour_rows(int connectivity) {
+  return connectivity >= 18 ? 4 : 2;
+}
+FG_HD NeighbourRow neighbour_row(int i, int connectivity) {
+  return {i > 0 ? -1 : 0, i == 1 ? 0 : i == 3 ? 1 : -1, connectivity >= (i < 2 ? 18 : 26)};
+}
 
 template <class Word>
 FG_HD long long count_starts(const Word* row, long long n_words) {
