@@ -1,0 +1,166 @@
+"""The mask families' kernels in every order of threads, against the reference, at sizes about the edges of words."""
+
+import numpy as np
+import pytest
+from doors import to_device, to_host
+from emulation import check_schedules
+from volumes import STRUCTURED, blobs, noise
+
+from fastgmm.backends import _reference as reference
+from fastgmm.backends import get_backend
+from fastgmm.volume import PackedMask
+
+pytestmark = pytest.mark.usefixtures("cuda")
+MASKS = {
+    "noise": noise((3, 5, 31), 0.5, 1),
+    "blobs": blobs((7, 33, 65), 0.6, 2),
+    "two tiles": blobs((3, 35, 33), 0.8, 3),
+    "long rows": blobs((2, 3, 700), 0.7, 4),
+    "empty": np.zeros((2, 3, 65), bool),
+    "full": np.ones((9, 9, 65), bool),
+    "checkerboard": np.indices((3, 5, 66)).sum(0) % 2 == 0,
+}
+RADII = [(1, 1, 1), (0, 0, 3), (3, 2, 5), (2, 0, 1)]
+each_mask = pytest.mark.parametrize("mask", [PackedMask.from_array(m) for m in MASKS.values()], ids=list(MASKS))
+
+
+def bits(result):
+    """What a kernel returned as NumPy arrays, masks unpacked."""
+    return unpacked(to_host(result))
+
+
+def unpacked(result):
+    """Arrays for masks."""
+    if isinstance(result, list | tuple):
+        return tuple(map(unpacked, result))
+    return result.to_array() if isinstance(result, PackedMask) else result
+
+
+def check_kernel(name, *arguments):
+    """Compare a kernel with the reference under every schedule."""
+    expected = unpacked(getattr(reference, name)(*arguments, 1))
+    kernel, on_device = getattr(get_backend("cuda"), name), [to_device(a) for a in arguments]
+    check_schedules(lambda: bits(kernel(*on_device, 1)), expected)
+
+
+@each_mask
+@pytest.mark.parametrize("iterations", [1, 3, 4])
+def test_opening_in_every_order(mask, iterations):
+    check_kernel("binary_opening", mask, iterations)
+
+
+@each_mask
+def test_opening_of_many_rounds(mask):
+    kernel = get_backend("cuda").binary_opening
+    expected = unpacked(reference.binary_opening(mask, 13, 1))
+    np.testing.assert_array_equal(bits(kernel(to_device(mask), 13, 1)), expected)
+
+
+@each_mask
+@pytest.mark.parametrize("radius", RADII[:3], ids=str)
+def test_closing_in_every_order(mask, radius):
+    check_kernel("binary_closing_ball", mask, radius)
+
+
+@each_mask
+@pytest.mark.parametrize("radius", [*RADII, (1, 3, 70)], ids=str)
+@pytest.mark.parametrize("name", ["binary_opening_ball", "binary_erosion_ball", "binary_dilation_ball"])
+def test_ball_kernels_equal_the_reference(mask, radius, name):
+    got = getattr(get_backend("cuda"), name)(to_device(mask), radius, 1)
+    np.testing.assert_array_equal(bits(got), unpacked(getattr(reference, name)(mask, radius, 1)))
+
+
+def test_rows_longer_than_a_warp_of_words_have_a_halo():
+    mask = PackedMask.from_array(blobs((2, 3, 2300), 0.5, 5))
+    check_kernel("binary_closing_ball", mask, (1, 1, 70))
+
+
+def test_planes_are_made_slab_by_slab(monkeypatch):
+    from fastgmm.backends._cuda import morphology
+
+    monkeypatch.setattr(morphology, "_SLAB_BYTES", 1)
+    check_kernel("binary_closing_ball", PackedMask.from_array(MASKS["blobs"]), (2, 1, 3))
+
+
+@each_mask
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+def test_labels_in_every_order(mask, connectivity):
+    check_kernel("label_components", mask, connectivity)
+
+
+@each_mask
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+def test_table_in_every_order(mask, connectivity):
+    check_kernel("component_table", mask, connectivity)
+
+
+@pytest.mark.parametrize("kind", STRUCTURED, ids=lambda kind: kind.__name__)
+def test_components_of_structures(kind):
+    mask = PackedMask.from_array(kind((5, 9, 70), 0.5, 1))
+    got = get_backend("cuda").label_components(to_device(mask), 26, 1)
+    np.testing.assert_array_equal(bits(got[0]), reference.label_components(mask, 26, 1)[0])
+
+
+@pytest.mark.parametrize("name", ["filter_components", "separate_components"])
+def test_choices_in_every_order(name):
+    mask = PackedMask.from_array(MASKS["two tiles"])
+    check_kernel(name, mask, 6, lambda table: table["n_voxels"] > 3)
+
+
+def test_numbers_of_64_bits_in_every_order(monkeypatch):
+    from fastgmm.backends._cuda import components
+
+    mask = PackedMask.from_array(MASKS["noise"])
+    monkeypatch.setattr(components, "_MOST_INT32", 3)
+    labels, n = get_backend("cuda").label_components(to_device(mask), 6, 1)
+    assert n > 3
+    assert labels.dtype == np.int64
+    check_kernel("label_components", mask, 6)
+    check_kernel("component_table", mask, 18)
+    check_kernel("filter_components", mask, 26, lambda table: table["n_voxels"] > 1)
+
+
+@each_mask
+@pytest.mark.parametrize("n_floods", [0, 1, 3])
+def test_floods_in_every_order(mask, n_floods):
+    seeds = [PackedMask.from_array(noise(mask.shape, 0.02, seed)) for seed in range(n_floods)]
+    check_kernel("geodesic_flood", mask, seeds)
+
+
+@pytest.mark.parametrize("max_voxels", [0, 40, 10**9])
+def test_region_in_every_order(max_voxels):
+    rng = np.random.default_rng(1)
+    volume = np.cumsum(rng.integers(-40, 41, (4, 9, 65)), axis=2).astype(np.int16)
+    seeds = PackedMask.from_array(rng.random(volume.shape) < 0.01)
+    check_kernel("grow_region", volume, seeds, [-100, -50, 0, 20, 400], max_voxels)
+
+
+def median_of(kernels, labels, size):
+    out = to_device(np.full(labels.shape, 99, np.uint8)) if kernels is not reference else np.empty_like(labels)
+    kernels.median_filter(to_device(labels) if kernels is not reference else labels, size, out, 1)
+    return bits(out) if kernels is not reference else out
+
+
+@pytest.mark.parametrize("size", [(4, 4, 4), (1, 2, 3), (7, 7, 7), (6, 7, 5)], ids=str)
+@pytest.mark.parametrize("shape", [(3, 5, 31), (2, 17, 60), (17, 2, 65)], ids=str)
+def test_median_in_every_order(shape, size):
+    labels = np.random.default_rng(2).integers(0, 4, shape).astype(np.uint8) * 85
+    check_schedules(lambda: median_of(get_backend("cuda"), labels, size), median_of(reference, labels, size))
+
+
+def test_median_of_all_values_and_of_one():
+    labels = np.random.default_rng(3).permutation(np.arange(4 * 2 * 64) % 256).astype(np.uint8).reshape(2, 4, 64)
+    for volume in (labels, np.full_like(labels, 7)):
+        got = median_of(get_backend("cuda"), volume, (2, 3, 4))
+        np.testing.assert_array_equal(got, median_of(reference, volume, (2, 3, 4)))
+
+
+def test_median_of_labels_that_are_not_aligned():
+    import cupy
+
+    kept = cupy.zeros(2 * 5 * 64 + 1, np.uint8)
+    labels = np.random.default_rng(4).integers(0, 6, (2, 5, 64)).astype(np.uint8)
+    kept[1:] = cupy.asarray(labels.ravel())
+    out = cupy.empty(labels.shape, np.uint8)
+    get_backend("cuda").median_filter(kept[1:].reshape(labels.shape), (3, 3, 3), out, 1)
+    np.testing.assert_array_equal(out.get(), median_of(reference, labels, (3, 3, 3)))
