@@ -207,9 +207,8 @@ extern "C" __global__ void __launch_bounds__(kThreads)
     passed.bit[0] = count_box(above[i & 1], tile).at_least(least);
     ranks.add(passed);
   }
-  __syncthreads();
   for (int b = 0; b < kRankBits; b++)
-    rows[b * kThreads + threadIdx.x] = ranks.bit[b];  // labels have had their use
+    rows[b * kThreads + threadIdx.x] = ranks.bit[b];  // nobody reads labels after the last barrier
   __syncthreads();
   store_tile(tile, source, rows, 32 - __clz(n_values - 1), values, out);
 }

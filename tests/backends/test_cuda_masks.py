@@ -11,10 +11,21 @@ from fastgmm.backends import get_backend
 from fastgmm.volume import PackedMask
 
 pytestmark = pytest.mark.usefixtures("cuda")
+
+
+def octahedra(shape, radius):
+    """Columns of them with a gap between, a slice lower in each: an opening keeps a tip only if it sees the other."""
+    z, y, x = np.indices(shape)
+    height = 2 * radius + 2
+    across = np.abs(x % height - radius) + np.abs(y % height - radius)
+    return np.abs((z - x // height - 3 * (y // height)) % height - radius) + across <= radius
+
+
 MASKS = {
     "noise": noise((3, 5, 31), 0.5, 1),
     "blobs": blobs((7, 33, 65), 0.6, 2),
     "two tiles": blobs((3, 35, 33), 0.8, 3),
+    "two chunks": octahedra((75, 18, 66), 3),
     "long rows": blobs((2, 3, 700), 0.7, 4),
     "empty": np.zeros((2, 3, 65), bool),
     "full": np.ones((9, 9, 65), bool),
