@@ -15,13 +15,10 @@ from functools import cache
 
 import numpy as np
 
-import fastgmm
-
 N_THREADS = 2
 # mallopt's names for: when to trim, from which size and how often to map. glibc only.
 _TRIM, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
-# Twice the last-level cache of this class of machines.
-_EVICTION = np.ones(1 << 23, np.int64)
+_EVICTION_NUMBERS = 1 << 23  # twice the last-level cache of this class of machines
 _PROBE_BYTES = 1 << 28
 _N_PROBES = 15
 
@@ -48,11 +45,18 @@ def return_freed_memory() -> None:
 
 def make_cold() -> None:
     """Give back scratch and freed memory, and fill the caches with something else."""
+    import fastgmm  # not above: the rivals' whole programs import this module too
+
     fastgmm.release_memory()
     gc.collect()
     if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim"):
         ctypes.CDLL(None).malloc_trim(0)
-    _EVICTION.sum()
+    _eviction().sum()
+
+
+@cache
+def _eviction() -> np.ndarray:
+    return np.ones(_EVICTION_NUMBERS, np.int64)
 
 
 @cache
