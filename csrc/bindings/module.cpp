@@ -1,4 +1,4 @@
-// Index of fastgmm._core: one bind_<family>.cpp per kernel family.
+// Index of fastgmm._core: bind_<family>.cpp for each kernel family.
 #include <memory>
 
 #include "bindings/arrays.h"
@@ -9,6 +9,7 @@ namespace fg {
 
 void bind_histogram(py::module_& m);
 void bind_em(py::module_& m);
+void bind_em_starts(py::module_& m);
 void bind_components(py::module_& m);
 void bind_flood(py::module_& m);
 void bind_morphology(py::module_& m);
@@ -39,6 +40,7 @@ PYBIND11_MODULE(_core, m) {
   m.doc() = "Compiled kernels of fastgmm.";
   fg::bind_histogram(m);
   fg::bind_em(m);
+  fg::bind_em_starts(m);
   fg::bind_components(m);
   fg::bind_flood(m);
   fg::bind_morphology(m);

@@ -149,6 +149,21 @@ void em_moments(const RowsView<T>& rows, const double* responsibilities, const M
 }
 
 template <class T>
+void em_label_moments(const RowsView<T>& rows, const std::int32_t* labels, const MixtureView& mixture,
+                      const MomentsOut& out, int n_threads) {
+  const Prepared p(mixture);
+  run_chunks(rows.n_rows, mixture, out, n_threads,
+             [&](std::int64_t first, int n, Workspace& w, const Sums& layout, double* sums) {
+               load_block(rows, first, n, mixture.n_features, w);
+               std::fill(w.density, w.density + std::int64_t{mixture.n_components} * n, 0.0);
+               const int used = static_cast<int>(std::min<std::int64_t>(n, rows.n_rows - first));
+               for (int b = 0; b < used; ++b)
+                 w.density[std::int64_t{labels[first + b]} * n + b] = w.weights[b];
+               add_moments(p, layout, n, w, sums);
+             });
+}
+
+template <class T>
 void em_assign(const RowsView<T>& rows, const MixtureView& mixture, const AssignmentOut<T>& out,
                int n_threads) {
   const Prepared p(mixture);
@@ -189,6 +204,8 @@ void em_assign(const RowsView<T>& rows, const MixtureView& mixture, const Assign
 #define FG_INSTANTIATE(T)                                                                                  \
   template void em_step(const RowsView<T>&, const MixtureView&, const MomentsOut&, int);                   \
   template void em_moments(const RowsView<T>&, const double*, const MixtureView&, const MomentsOut&, int); \
+  template void em_label_moments(const RowsView<T>&, const std::int32_t*, const MixtureView&,              \
+                                 const MomentsOut&, int);                                                  \
   template void em_assign(const RowsView<T>&, const MixtureView&, const AssignmentOut<T>&, int);
 FG_INSTANTIATE(float)
 FG_INSTANTIATE(double)

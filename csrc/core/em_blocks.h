@@ -55,6 +55,11 @@ template <class T>
 void em_moments(const RowsView<T>& rows, const double* responsibilities, const MixtureView& mixture,
                 const MomentsOut& out, int n_threads);
 
+// The sums where each row belongs wholly to the component of its label.
+template <class T>
+void em_label_moments(const RowsView<T>& rows, const std::int32_t* labels, const MixtureView& mixture,
+                      const MomentsOut& out, int n_threads);
+
 template <class T>
 void em_assign(const RowsView<T>& rows, const MixtureView& mixture, const AssignmentOut<T>& out,
                int n_threads);

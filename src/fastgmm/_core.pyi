@@ -59,6 +59,42 @@ def em_assign(
     *,
     n_jobs: int,
 ) -> None: ...
+def em_label_moments(
+    rows: AnyArray,
+    weights: Float64Array | None,
+    labels: Int32Array,
+    kind: str,
+    means: Float64Array,
+    *,
+    n_jobs: int,
+) -> tuple[float, Float64Array, Float64Array, Float64Array]: ...
+def kmeans_step(
+    rows: AnyArray,
+    weights: Float64Array | None,
+    origin: Float64Array,
+    centres: Float64Array,
+    labels: Int32Array,
+    *,
+    n_jobs: int,
+) -> tuple[int, Float64Array, Float64Array]: ...
+def kmeans_potentials(
+    rows: AnyArray,
+    weights: Float64Array | None,
+    origin: Float64Array,
+    centres: Float64Array,
+    closest: Float64Array,
+    *,
+    n_jobs: int,
+) -> Float64Array: ...
+def kmeans_approach(
+    rows: AnyArray,
+    weights: Float64Array | None,
+    origin: Float64Array,
+    centre: Float64Array,
+    closest: Float64Array,
+    *,
+    n_jobs: int,
+) -> Float64Array: ...
 def exp_fixed(values: Float64Array) -> Float64Array: ...
 def log_fixed(values: Float64Array) -> Float64Array: ...
 

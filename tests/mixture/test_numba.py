@@ -21,8 +21,7 @@ def test_a_histogram_fit_has_the_bits_of_the_compiled_one(n_bins, n_components):
     start = (np.full(n_components, 1 / n_components), means, np.full(n_components, 0.01))
     stop = {"tol": 1e-9, "max_iter": 40, "reg_covar": 1e-6, "variance_floor": 0.5, "lower_bound": -np.inf}
     ours, judge = (
-        get_backend(name).em_histogram(values, counts, *start, **stop, n_jobs=2)
-        for name in ("numba", "cpp")
+        get_backend(name).em_histogram(values, counts, *start, **stop, n_jobs=2) for name in ("numba", "cpp")
     )
     assert [part.tobytes() for part in ours[:5]] == [part.tobytes() for part in judge[:5]]
     assert ours[5:] == judge[5:]

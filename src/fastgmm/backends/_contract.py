@@ -13,7 +13,17 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 
 from fastgmm._packed_mask import PackedMask
-from fastgmm._types import AnyArray, BoolArray, Connectivity, Float64Array, Int16Array, Int64Array, Shape3, UInt8Array
+from fastgmm._types import (
+    AnyArray,
+    BoolArray,
+    Connectivity,
+    Float64Array,
+    Int16Array,
+    Int32Array,
+    Int64Array,
+    Shape3,
+    UInt8Array,
+)
 
 COMPONENT_DTYPE = np.dtype(
     [(name, np.int64) for name in ("label", "n_voxels", "z0", "y0", "x0", "z1", "y1", "x1")]
@@ -211,6 +221,20 @@ class Moments(NamedTuple):
     second: Float64Array
 
 
+class Clusters(NamedTuple):
+    """Sums over the rows nearest to each of K centres: of the weights, (K,), and of weight * row, (K, d).
+
+    n_changed is the number of rows whose centre is another than before.
+    """
+
+    n_changed: int
+    mass: Float64Array
+    first: Float64Array
+
+
+KMEANS_ROWS = 256  # rows in a block of `kmeans_approach`
+
+
 class EMKernels(Protocol):
     """Expectation-maximisation of Gaussian mixtures.
 
@@ -228,6 +252,57 @@ class EMKernels(Protocol):
         self, X: AnyArray, responsibilities: Float64Array, means: Float64Array, kind: str, n_jobs: int
     ) -> Moments:
         """Return the moments for given responsibilities of shape (n, K)."""
+        ...
+
+    def em_label_moments(
+        self, X: AnyArray, weights: Float64Array | None, labels: Int32Array, means: Float64Array, kind: str, n_jobs: int
+    ) -> Moments:
+        """Return the moments where each row belongs wholly to the component of its label, shape (n,)."""
+        ...
+
+    def kmeans_step(
+        self,
+        X: AnyArray,
+        weights: Float64Array | None,
+        origin: Float64Array,
+        centres: Float64Array,
+        labels: Int32Array,
+        n_jobs: int,
+    ) -> Clusters:
+        """Overwrite the labels (n,) with the nearest of the centres (K, d), and add up the clusters.
+
+        All rows are taken less `origin`, (d,). The nearest centre c has the least |c|^2 - 2 x.c; of equals the first.
+        """
+        ...
+
+    def kmeans_potentials(
+        self,
+        X: AnyArray,
+        weights: Float64Array | None,
+        origin: Float64Array,
+        centres: Float64Array,
+        closest: Float64Array,
+        n_jobs: int,
+    ) -> Float64Array:
+        """Return for each centre the sum over rows of weight * min(closest, squared distance to it), shape (K,).
+
+        A squared distance is |c|^2 - 2 x.c + |x|^2, at least 0.
+        """
+        ...
+
+    def kmeans_approach(
+        self,
+        X: AnyArray,
+        weights: Float64Array | None,
+        origin: Float64Array,
+        centre: Float64Array,
+        closest: Float64Array,
+        n_jobs: int,
+    ) -> Float64Array:
+        """Lower `closest`, (n,), to the squared distance to the centre, (d,), where that is less.
+
+        Returns the sums of weight * closest over each KMEANS_ROWS rows.
+        """
         ...
 
     def em_assign(

@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from fastgmm._types import AnyArray, Float64Array, Int64Array
+from fastgmm._types import AnyArray, Float64Array, Int32Array
 from fastgmm.backends._contract import EMKernels, Mixture, Moments
 from fastgmm.mixture._covariance import TotalScatter
 
@@ -205,7 +205,24 @@ def _counted_moments(rows: Rows, shares: Shares, means: Float64Array, kind: str)
     return Moments(0.0, sums[0], sums[1][:, np.newaxis], second)
 
 
-def one_hot(labels: Int64Array, n_components: int) -> Shares:
-    """Return responsibilities of 1 for each row's label."""
-    identity = np.eye(n_components)
-    return lambda piece: identity[labels[piece.begin : piece.begin + len(piece.X)]]
+# Gives the component, shape (m,), of each row of a piece.
+LabelsOf = Callable[[Piece], Int32Array]
+
+
+def label_moments_of(rows: Rows, labels_of: LabelsOf, means: Float64Array, kind: str) -> Moments:
+    """Return the moments where each row belongs wholly to the component of its label."""
+    if rows.counted:
+        identity = np.eye(len(means))
+        return _counted_moments(rows, lambda piece: identity[labels_of(piece)], means, kind)
+    total: Moments | None = None
+    for piece in rows.pieces():
+        labels = labels_of(piece)
+        more = rows.kernels.em_label_moments(piece.X, piece.weights, labels, means, kind, rows.n_jobs)
+        total = more if total is None else added(total, more)
+    assert total is not None
+    return total
+
+
+def labels_in(labels: Int32Array) -> LabelsOf:
+    """Return the pieces' shares of an array of labels."""
+    return lambda piece: labels[piece.begin : piece.begin + len(piece.X)]

@@ -9,7 +9,17 @@ from fastgmm.backends._cpp.components import (
     label_components,
     separate_components,
 )
-from fastgmm.backends._cpp.em import em_assign, em_histogram, em_histogram_batch, em_moments, em_step
+from fastgmm.backends._cpp.em import (
+    em_assign,
+    em_histogram,
+    em_histogram_batch,
+    em_label_moments,
+    em_moments,
+    em_step,
+    kmeans_approach,
+    kmeans_potentials,
+    kmeans_step,
+)
 from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
 from fastgmm.backends._cpp.histogram import apply_table, histogram, threshold_below
 from fastgmm.backends._cpp.median import median_filter
@@ -34,12 +44,16 @@ __all__ = [
     "em_assign",
     "em_histogram",
     "em_histogram_batch",
+    "em_label_moments",
     "em_moments",
     "em_step",
     "filter_components",
     "geodesic_flood",
     "grow_region",
     "histogram",
+    "kmeans_approach",
+    "kmeans_potentials",
+    "kmeans_step",
     "label_components",
     "median_filter",
     "separate_components",

@@ -10,6 +10,7 @@ from fastgmm.backends._numba.components import (
     separate_components,
 )
 from fastgmm.backends._numba.em import em_assign, em_histogram, em_histogram_batch, em_moments, em_step
+from fastgmm.backends._numba.em_starts import em_label_moments, kmeans_approach, kmeans_potentials, kmeans_step
 from fastgmm.backends._numba.flood import geodesic_flood, grow_region
 from fastgmm.backends._numba.histogram import apply_table, histogram, threshold_below
 from fastgmm.backends._numba.median import median_filter
@@ -32,12 +33,16 @@ __all__ = [
     "em_assign",
     "em_histogram",
     "em_histogram_batch",
+    "em_label_moments",
     "em_moments",
     "em_step",
     "filter_components",
     "geodesic_flood",
     "grow_region",
     "histogram",
+    "kmeans_approach",
+    "kmeans_potentials",
+    "kmeans_step",
     "label_components",
     "median_filter",
     "separate_components",

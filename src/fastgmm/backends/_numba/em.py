@@ -15,7 +15,7 @@ from fastgmm.backends._numba.gaussian import LANES
 from fastgmm.backends._numba.rows import run_pieces
 
 T = TypeVar("T")
-_KINDS = {"full": em_blocks.FULL, "tied": em_blocks.TIED, "diag": em_blocks.DIAG}
+KINDS = {"full": em_blocks.FULL, "tied": em_blocks.TIED, "diag": em_blocks.DIAG}
 _MAX_CHUNKS = 16  # each has sums of its own, added in rising order
 _PIECE_NUMBERS = 1 << 18  # values copied feature by feature at a time
 
@@ -68,27 +68,27 @@ def em_step(X: AnyArray, weights: Float64Array | None, mixture: Mixture, n_jobs:
     given = _prepared(mixture)
 
     def chunk_moments(begin: int, end: int) -> Moments:
-        sums = _no_moments(mixture.means, mixture.kind)
+        sums = no_moments(mixture.means, mixture.kind)
         likelihood = 0.0
-        for first, last, columns in _pieces(X, begin, end):
+        for first, last, columns in pieces(X, begin, end):
             mass_of_row = np.ones(last - first) if weights is None else np.ascontiguousarray(weights[first:last])
             likelihood += em_blocks.step(columns, mass_of_row, *given, *sums)
         return Moments(likelihood, *sums)
 
-    return _total(_over_chunks(len(X), n_jobs, chunk_moments), mixture.kind)
+    return total_moments(over_chunks(len(X), n_jobs, chunk_moments), mixture.kind)
 
 
 def em_moments(X: AnyArray, responsibilities: Float64Array, means: Float64Array, kind: str, n_jobs: int) -> Moments:
     """Return the moments for given responsibilities of shape (n, K)."""
 
     def chunk_moments(begin: int, end: int) -> Moments:
-        sums = _no_moments(means, kind)
-        for first, last, columns in _pieces(X, begin, end):
+        sums = no_moments(means, kind)
+        for first, last, columns in pieces(X, begin, end):
             shares = np.ascontiguousarray(responsibilities[first:last].T)
-            em_blocks.moments_of(columns, shares, _KINDS[kind], means, *sums)
+            em_blocks.moments_of(columns, shares, KINDS[kind], means, *sums)
         return Moments(0.0, *sums)
 
-    return _total(_over_chunks(len(X), n_jobs, chunk_moments), kind)
+    return total_moments(over_chunks(len(X), n_jobs, chunk_moments), kind)
 
 
 def em_assign(
@@ -103,7 +103,7 @@ def em_assign(
     given = _prepared(mixture)
 
     def write(begin: int, end: int) -> None:
-        for first, last, columns in _pieces(X, begin, end):
+        for first, last, columns in pieces(X, begin, end):
             n = last - first
             label = np.empty(0 if labels is None else n, np.int64)
             density = np.empty(0 if log_density is None else n)
@@ -113,7 +113,7 @@ def em_assign(
                 if out is not None:
                     out[first:last] = found
 
-    _over_chunks(len(X), n_jobs, write)
+    over_chunks(len(X), n_jobs, write)
 
 
 def _in_lanes(bins: Float64Array, filler: float) -> Float64Array:
@@ -137,16 +137,16 @@ def _prepared(mixture: Mixture) -> tuple[int, Float64Array, Float64Array, Float6
         padded = np.zeros((1 + len(rows), d, d))
         padded[0], padded[1:, 0] = precisions, rows
         precisions = padded
-    return _KINDS[kind], offsets, means, np.ascontiguousarray(precisions)
+    return KINDS[kind], offsets, means, np.ascontiguousarray(precisions)
 
 
-def _no_moments(means: Float64Array, kind: str) -> tuple[Float64Array, Float64Array, Float64Array]:
+def no_moments(means: Float64Array, kind: str) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Return sums of mass, first and second moments, all 0; the last of shape (K, d, d), else (K, 1, d)."""
     n_components, d = means.shape
     return np.zeros(n_components), np.zeros((n_components, d)), np.zeros((n_components, d if kind == "full" else 1, d))
 
 
-def _pieces(X: AnyArray, begin: int, end: int) -> Iterator[tuple[int, int, Float64Array]]:
+def pieces(X: AnyArray, begin: int, end: int) -> Iterator[tuple[int, int, Float64Array]]:
     """Copy the rows begin..end - 1 feature by feature, some at a time."""
     n_rows = max(_PIECE_NUMBERS // X.shape[1] // em_blocks.BLOCK_ROWS, 1) * em_blocks.BLOCK_ROWS
     for first in range(begin, end, n_rows):
@@ -154,7 +154,7 @@ def _pieces(X: AnyArray, begin: int, end: int) -> Iterator[tuple[int, int, Float
         yield first, last, np.ascontiguousarray(X[first:last].T, np.float64)
 
 
-def _over_chunks(n: int, n_jobs: int, work: Callable[[int, int], T]) -> list[T]:
+def over_chunks(n: int, n_jobs: int, work: Callable[[int, int], T]) -> list[T]:
     """Return work(begin, end) of chunks that depend on n only."""
     n_blocks = -(-n // em_blocks.BLOCK_ROWS)
     n_chunks = min(n_blocks, _MAX_CHUNKS)
@@ -162,7 +162,7 @@ def _over_chunks(n: int, n_jobs: int, work: Callable[[int, int], T]) -> list[T]:
     return run_pieces(work, list(pairwise(edges)), n_jobs)
 
 
-def _total(parts: list[Moments], kind: str) -> Moments:
+def total_moments(parts: list[Moments], kind: str) -> Moments:
     """Add the chunks up in rising order and bring the second moments into the shape of the contract."""
     likelihood, mass, first, second = (sum(column[1:], start=column[0]) for column in zip(*parts, strict=True))
     if kind == "full":

@@ -7,6 +7,12 @@ from fastgmm.backends._reference.components import (
     separate_components,
 )
 from fastgmm.backends._reference.em import em_assign, em_histogram, em_histogram_batch, em_moments, em_step
+from fastgmm.backends._reference.em_starts import (
+    em_label_moments,
+    kmeans_approach,
+    kmeans_potentials,
+    kmeans_step,
+)
 from fastgmm.backends._reference.flood import geodesic_flood, grow_region
 from fastgmm.backends._reference.histogram import apply_table, histogram, threshold_below
 from fastgmm.backends._reference.median import median_filter
@@ -29,12 +35,16 @@ __all__ = [
     "em_assign",
     "em_histogram",
     "em_histogram_batch",
+    "em_label_moments",
     "em_moments",
     "em_step",
     "filter_components",
     "geodesic_flood",
     "grow_region",
     "histogram",
+    "kmeans_approach",
+    "kmeans_potentials",
+    "kmeans_step",
     "label_components",
     "median_filter",
     "separate_components",

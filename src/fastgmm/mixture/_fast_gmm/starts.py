@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
-from sklearn.cluster import KMeans, kmeans_plusplus
-from threadpoolctl import threadpool_limits
+from sklearn.exceptions import ConvergenceWarning
 
-from fastgmm._types import AnyArray, Float64Array, Int64Array
+from fastgmm._types import AnyArray, Float64Array, Int32Array, Int64Array
 from fastgmm.mixture._covariance import Parameters, cholesky_of_precisions, kernel_kind, maximise
-from fastgmm.mixture._rows import ArrayRows, Piece, Rows, Shares, StreamRows, first_guess, moments_of, one_hot
+from fastgmm.mixture._kmeans import kmeans_labels, kmeans_seeds
+from fastgmm.mixture._rows import (
+    ArrayRows,
+    LabelsOf,
+    Piece,
+    Rows,
+    Shares,
+    StreamRows,
+    first_guess,
+    label_moments_of,
+    labels_in,
+    moments_of,
+)
 from fastgmm.mixture._starts import optimal_clusters
 
 _PROJECTION_BINS = 4096
@@ -33,13 +45,13 @@ def draw_start(
         means = np.repeat(guess[np.newaxis], n_components, axis=0)
         moments = moments_of(rows, _uniform_shares(random_state, n_components), means, kind)
     elif init_params in ("optimal", "kmeans"):
-        shares = _shares_of_start(rows, init_params, n_components, random_state)
-        means = _means_of_shares(rows, shares, n_components)
-        moments = moments_of(rows, shares, means, kind)
+        labels = _labels_of_start(rows, init_params, n_components, random_state)
+        means = _means_of_labels(rows, labels, n_components)
+        moments = label_moments_of(rows, labels, means, kind)
     else:
         few = _few_rows(rows, init_params, n_components, random_state)
         means, whole = np.asarray(few.X, np.float64), False
-        moments = moments_of(few, one_hot(np.arange(n_components), n_components), means, kind)
+        moments = label_moments_of(few, labels_in(np.arange(n_components, dtype=np.int32)), means, kind)
     total = rows.total_scatter() if covariance_type == "tied" else None
     masses, means, covariances = maximise(moments, means, covariance_type, reg_covar, total, whole=whole)
     factors = cholesky_of_precisions(covariances, covariance_type, masses)
@@ -57,21 +69,24 @@ def _uniform_shares(random_state: Any, n_components: int) -> Shares:
     return shares
 
 
-def _shares_of_start(rows: Rows, init_params: str, n_components: int, random_state: Any) -> Shares:
+def _labels_of_start(rows: Rows, init_params: str, n_components: int, random_state: Any) -> LabelsOf:
     if init_params == "kmeans":
-        return one_hot(_kmeans(rows, n_components, random_state), n_components)
+        assert isinstance(rows, ArrayRows)
+        labels, n_distinct = kmeans_labels(rows, n_components, random_state)
+        if n_distinct < n_components:
+            warnings.warn(
+                f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters ({n_components}). Possibly "
+                "due to duplicate points in X.",
+                ConvergenceWarning,
+                stacklevel=8,
+            )
+        return labels_in(labels)
     if isinstance(rows, ArrayRows) and rows.n_features == 1:
         weights = np.ones(len(rows.X)) if rows.weights is None else rows.weights
         values, place = np.unique(rows.X[:, 0], return_inverse=True)
-        return one_hot(optimal_clusters(values, np.bincount(place, weights), n_components)[place], n_components)
-    return _principal_shares(rows, n_components)
-
-
-def _kmeans(rows: Any, n_components: int, random_state: Any) -> Int64Array:
-    with threadpool_limits(limits=rows.n_jobs, user_api="openmp"):
-        clusters = KMeans(n_components, n_init=1, random_state=random_state).fit(rows.X, sample_weight=rows.weights)
-    labels: Int64Array = clusters.labels_
-    return labels
+        clusters = optimal_clusters(values, np.bincount(place, weights), n_components).astype(np.int32)
+        return labels_in(clusters[place])
+    return _principal_labels(rows, n_components)
 
 
 def _few_rows(rows: Rows, init_params: str, n_components: int, random_state: Any) -> ArrayRows:
@@ -84,7 +99,7 @@ def _few_rows(rows: Rows, init_params: str, n_components: int, random_state: Any
         odds = None if rows.weights is None else rows.weights / rows.mass
         chosen = random_state.choice(len(rows.X), size=n_components, replace=False, p=odds)
     else:
-        chosen = kmeans_plusplus(rows.X, n_components, sample_weight=rows.weights, random_state=random_state)[1]
+        chosen = kmeans_seeds(rows, np.zeros(rows.n_features), n_components, random_state)
     return ArrayRows(rows.X[chosen], None if rows.weights is None else rows.weights[chosen], rows.kernels, 1)
 
 
@@ -97,7 +112,7 @@ def _gather(rows: Rows, chosen: Int64Array) -> AnyArray:
     return found
 
 
-def _principal_shares(rows: Rows, n_components: int) -> Shares:
+def _principal_labels(rows: Rows, n_components: int) -> LabelsOf:
     """Return the optimal one-dimensional partition of the projections on the principal axis, in 4096 equal bins."""
     total = rows.total_scatter()
     axis = np.linalg.eigh(total.matrix)[1][:, -1]
@@ -119,14 +134,13 @@ def _principal_shares(rows: Rows, n_components: int) -> Shares:
     for piece in rows.pieces():
         masses += np.bincount(bins(piece), piece.weights, _PROJECTION_BINS)
     occupied = np.flatnonzero(masses)
-    labels = np.zeros(_PROJECTION_BINS, np.int64)
+    labels: Int32Array = np.zeros(_PROJECTION_BINS, np.int32)
     labels[occupied] = optimal_clusters(occupied, masses[occupied], n_components)
-    identity = np.eye(n_components)
-    return lambda piece: identity[labels[bins(piece)]]
+    return lambda piece: labels[bins(piece)]
 
 
-def _means_of_shares(rows: Rows, shares: Shares, n_components: int) -> Float64Array:
+def _means_of_labels(rows: Rows, labels: LabelsOf, n_components: int) -> Float64Array:
     """Return the mean of each component's rows, the first rows' mean for an empty one; shape (K, d)."""
     guess = np.repeat(first_guess(next(rows.pieces()).X)[np.newaxis], n_components, axis=0)
-    moments = moments_of(rows, shares, guess, "tied")
+    moments = label_moments_of(rows, labels, guess, "tied")
     return guess + moments.first / np.maximum(moments.mass, np.finfo(np.float64).tiny)[:, np.newaxis]
