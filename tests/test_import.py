@@ -64,6 +64,7 @@ def test_releasing_memory_frees_what_kernels_kept():
     assert done.returncode == 0
 
 
+@pytest.mark.usefixtures("cuda")
 @pytest.mark.parametrize("name", MODULES)
 def test_public_names_exist(name):
     module = importlib.import_module(name)
@@ -71,6 +72,7 @@ def test_public_names_exist(name):
         assert hasattr(module, public)
 
 
+@pytest.mark.usefixtures("cuda")
 @pytest.mark.parametrize("name", [name for name in MODULES if not name.endswith("_core")])
 def test_examples_run(name):
     failed, _ = doctest.testmod(importlib.import_module(name), raise_on_error=False)

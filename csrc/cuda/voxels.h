@@ -20,6 +20,17 @@ struct alignas(8 * sizeof(T) < 16 ? 8 * sizeof(T) : 16) Eight {
     }
     return n;
   }
+
+  // The other way.
+  __device__ __forceinline__ void store(T* row, long long x, long long nx) const {
+    if (nx - x >= 8 && reinterpret_cast<unsigned long long>(row + x) % alignof(Eight) == 0) {
+      *reinterpret_cast<Eight*>(row + x) = *this;
+    } else {
+      for (int i = 0; i < 8; i++) {
+        if (x + i < nx) row[x + i] = at[i];
+      }
+    }
+  }
 };
 
 }  // namespace fg

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fastgmm._arrays import array_module
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, BoolArray, Int64Array
 
@@ -235,9 +236,10 @@ def check_integral(array: AnyArray, name: str) -> AnyArray:
         return array
     if array.dtype.kind != "f":
         raise TypeError(f"{name} must be integers, got dtype {array.dtype}")
-    wrong = ~(np.isfinite(array) & (array == np.rint(array)) & (np.abs(array) < np.float64(2.0**63)))
+    xp = array_module(array)
+    wrong = ~(xp.isfinite(array) & (array == xp.rint(array)) & (xp.absolute(array) < np.float64(2.0**63)))
     if wrong.any():
-        first = array[wrong].flat[0]
+        first = array[wrong].ravel()[0]
         raise ValueError(f"{name} must be whole numbers, got {first}; round them first, or fit the array itself")
     return array.astype(np.int64)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm._arrays import array_module, is_device_array
 from fastgmm._types import AnyArray
 
 try:
@@ -17,11 +18,16 @@ except ImportError:  # no compiler was at hand
 _LEAST_BYTES = 1 << 16
 
 
-def empty(shape: tuple[int, ...], dtype: Any) -> AnyArray:
+def empty(shape: tuple[int, ...], dtype: Any, like: Any = None) -> AnyArray:
     """Return a C-contiguous array with nothing in it, aligned to 64 bytes where it is of some size.
 
     When it is no longer in use its memory waits for the next one; `fastgmm.release_memory` gives it back.
+
+    On the GPU if `like` is a CuPy array.
     """
+    if is_device_array(like):
+        on_device: AnyArray = array_module(like).empty(shape, dtype)
+        return on_device
     dtype = np.dtype(dtype)
     n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
     if _core is None or n_bytes < _LEAST_BYTES:

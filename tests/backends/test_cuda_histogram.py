@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from doors import threshold_below
+from doors import apply_table, histogram, threshold_below
 from emulation import check_schedules
 from volumes import STRUCTURED, integers
 
@@ -23,3 +23,45 @@ def test_threshold_in_every_order(shape, dtype):
 def test_threshold_of_structures(kind):
     volume = np.where(kind((5, 9, 70), 0.5, 1), -900, 40).astype(np.int16)
     np.testing.assert_array_equal(threshold_below(volume, -155, backend="cuda").to_array(), volume < -155)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("phases", [1, 4, 256])
+def test_counts_in_every_order(shape, phases):
+    """Values within the window of shared memory, about its ends, and far outside."""
+    volume = integers(shape, np.int16, -1100, 3200, 1)
+    volume[..., ::7] = -32768
+    volume[..., ::11] = 32767
+    mask = integers(shape, np.uint8, 0, 3, 2) > 0
+
+    def count():
+        found = histogram(volume, mask, phases, backend="cuda")
+        return found.values, found.counts
+
+    expected = histogram(volume, mask, phases, backend="reference")
+    check_schedules(count, (expected.values, expected.counts))
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("masked", [False, True])
+def test_look_up_in_every_order(shape, masked):
+    volume = integers(shape, np.int16, -32768, 32767, 1)
+    table = integers(1 << 16, np.uint8, 0, 255, 3)
+    mask = integers(shape, np.uint8, 0, 1, 2) > 0 if masked else None
+    expected = table.take(volume.astype(int) + 32768) * (1 if mask is None else mask)
+    check_schedules(lambda: apply_table(volume, table, mask, backend="cuda"), expected)
+
+
+@pytest.mark.parametrize("kind", STRUCTURED, ids=lambda kind: kind.__name__)
+def test_counts_under_structures(kind):
+    mask = kind((5, 9, 70), 0.5, 1)
+    volume = integers(mask.shape, np.int16, -1000, 100, 1)
+    found = histogram(volume, mask, 4, backend="cuda")
+    assert found == histogram(volume, mask, 4, backend="reference")
+
+
+def test_a_wide_int32_volume_is_sorted():
+    volume = integers((3, 4, 50), np.int32, -(2**31), 2**31 - 1, 1)
+    assert histogram(volume, phases=7, backend="cuda") == histogram(volume, phases=7, backend="reference")
+    none = np.zeros(volume.shape, bool)
+    assert histogram(volume, none, 3, backend="cuda") == histogram(volume, none, 3, backend="reference")

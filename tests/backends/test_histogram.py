@@ -4,14 +4,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from doors import apply_table, histogram, threshold_below
 from hypothesis import given
 from hypothesis import strategies as st
 from volumes import SEEDS, integers, many_examples, matching_mask, volumes
 
 from fastgmm import Histogram, PhasedHistogram
 from fastgmm._checks import INTEGER_DTYPES
-from fastgmm.volume import PackedMask, apply_table, histogram, threshold_below
+from fastgmm.volume import PackedMask
 
+ON_CUDA = True
 n_threads = st.integers(1, 3)
 seeds_or_none = st.none() | SEEDS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastgmm._arrays import array_module
 from fastgmm._checks import INTEGER_DTYPES, check_int, check_mask, check_out, check_volume, describe, is_array
 from fastgmm._histogram import Histogram, PhasedHistogram, check_integral
 from fastgmm._memory import empty
@@ -130,11 +131,12 @@ def apply_table(
     if not is_array(table) or table.dtype != np.uint8 or table.shape != (_TABLE_SIZE,):
         raise TypeError(f"table must be a uint8 array of shape ({_TABLE_SIZE},), got {describe(table)}")
     packed = None if mask is None else check_mask(mask, shape=voxels.shape)
+    xp = array_module(voxels)
     if out is None:
-        out = empty(voxels.shape, np.uint8)
+        out = empty(voxels.shape, np.uint8, like=voxels)
     else:
         check_out(out, voxels.shape, [np.uint8], volume, table, *([] if mask is None else [mask]))
-    kernels.apply_table(voxels, np.ascontiguousarray(table), packed, out, resolve_n_jobs(n_jobs))
+    kernels.apply_table(voxels, xp.ascontiguousarray(table), packed, out, resolve_n_jobs(n_jobs))
     return out
 
 

@@ -68,7 +68,7 @@ def median_filter(
     voxels = check_volume(labels, "labels", [np.uint8])
     size = check_triple(size, "size", low=1, high=_MAX_SIZE)
     if out is None:
-        out = empty(voxels.shape, np.uint8)
+        out = empty(voxels.shape, np.uint8, like=voxels)
     else:
         check_out(out, voxels.shape, [np.uint8], labels)
     kernels.median_filter(voxels, size, out, resolve_n_jobs(n_jobs))

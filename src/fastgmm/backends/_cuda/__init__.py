@@ -1,8 +1,14 @@
-"""The CUDA backend: makes outputs on the device and launches the kernels of `csrc/cuda`; one file per family."""
+"""The CUDA backend: makes outputs on the device and launches the kernels of `csrc/cuda`; one file per family.
 
-from fastgmm.backends._cuda._device import require_device
+Results are CuPy arrays, except tables of components and counts of values, which are small and NumPy's.
+"""
+
+import sys
+
+from fastgmm.backends._cuda._device import compile_all, require_device
 
 require_device()
+_FAMILIES = ("components", "em", "flood", "histogram", "median", "morphology")
 
 from fastgmm.backends._cuda.components import (  # noqa: E402
     component_table,
@@ -18,7 +24,7 @@ from fastgmm.backends._cuda.em import (  # noqa: E402
     em_step,
 )
 from fastgmm.backends._cuda.flood import geodesic_flood, grow_region  # noqa: E402
-from fastgmm.backends._cuda.histogram import threshold_below  # noqa: E402
+from fastgmm.backends._cuda.histogram import apply_table, histogram, threshold_below  # noqa: E402
 from fastgmm.backends._cuda.median import median_filter  # noqa: E402
 from fastgmm.backends._cuda.morphology import (  # noqa: E402
     binary_closing_ball,
@@ -28,7 +34,18 @@ from fastgmm.backends._cuda.morphology import (  # noqa: E402
     binary_opening_ball,
 )
 
+# Every compilation of every kernel.
+VARIANTS = tuple(variant for family in _FAMILIES for variant in sys.modules[f"{__name__}.{family}"].VARIANTS)
+
+
+def warm_up() -> None:
+    """Compile all kernels for the current device."""
+    compile_all(VARIANTS)
+
+
 __all__ = [
+    "VARIANTS",
+    "apply_table",
     "binary_closing_ball",
     "binary_dilation_ball",
     "binary_erosion_ball",
@@ -43,8 +60,10 @@ __all__ = [
     "filter_components",
     "geodesic_flood",
     "grow_region",
+    "histogram",
     "label_components",
     "median_filter",
     "separate_components",
     "threshold_below",
+    "warm_up",
 ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
+
+import numpy as np
 
 from fastgmm._packed_mask import PackedMask
-from fastgmm._types import AnyArray
+from fastgmm._types import AnyArray, Int16Array, Int64Array, UInt8Array
 from fastgmm.backends._cuda._device import Variant, blocks_for, kernel
 
 VOXEL_TYPES = {
@@ -16,7 +19,19 @@ VOXEL_TYPES = {
     "int32": "int",
 }
 _THRESHOLD = {name: Variant("cuda/threshold.cu", (("FG_VOXEL", text),)) for name, text in VOXEL_TYPES.items()}
-VARIANTS = tuple(_THRESHOLD.values())
+_COUNT = {name: Variant("cuda/histogram.cu", (("FG_VOXEL", text),)) for name, text in VOXEL_TYPES.items()}
+_LOOK_UP = Variant("cuda/apply_table.cu")
+VARIANTS = (*_THRESHOLD.values(), *_COUNT.values(), _LOOK_UP)
+
+# 32 KB of 32-bit counters, which leaves room for two blocks on every device.
+_SHARED_COUNTERS = 8192
+# Copies of the counters pay where many lanes meet in few bins.
+_COPIES = 2
+# HU of air; values from here on have counters in shared memory.
+_WINDOW_LOW = -1024
+# Wider ranges of int32 are sorted instead of counted in a table.
+_MAX_TABLE_BINS = 1 << 24
+_ITEM_VOXELS = 32768
 
 
 def threshold_below(volume: AnyArray, value: int, n_jobs: int) -> PackedMask:
@@ -26,3 +41,80 @@ def threshold_below(volume: AnyArray, value: int, n_jobs: int) -> PackedMask:
     n_rows = math.prod(volume.shape[:2])
     compare(blocks_for(n_rows * 32, compare.threads), volume, n_rows, volume.shape[2], value, mask.words)
     return mask
+
+
+def apply_table(volume: Int16Array, table: UInt8Array, mask: PackedMask | None, out: UInt8Array, n_jobs: int) -> None:
+    """Look up eight voxels a thread, and none where the mask is empty."""
+    look_up = kernel(_LOOK_UP, "apply_table")
+    n_rows = math.prod(volume.shape[:2])
+    words = None if mask is None else mask.words
+    look_up(blocks_for(n_rows * 32, look_up.threads), volume, table, words, n_rows, volume.shape[2], out)
+
+
+def histogram(volume: AnyArray, mask: PackedMask | None, phases: int, n_jobs: int) -> tuple[Int64Array, Int64Array]:
+    """Count a window in shared memory and, where there are others, the other values in a second pass."""
+    if not volume.size:
+        return np.empty(0, np.int64), np.empty((phases, 0), np.int64)
+    low, n_bins = _table_range(volume)
+    if n_bins * phases > _MAX_TABLE_BINS and volume.dtype.itemsize > 2:
+        return _sorted_counts(volume, mask, phases)
+    table = _table(volume, mask, phases, low, n_bins).get().astype(np.int64)
+    present = np.flatnonzero(table.any(axis=0))
+    return present + low, table[:, present]
+
+
+def _table_range(volume: AnyArray) -> tuple[int, int]:
+    """Return the first value of the table and how many it has: all of the dtype's, or those that int32 spans."""
+    if volume.dtype.itemsize <= 2:
+        info = np.iinfo(volume.dtype)
+        return int(info.min), 1 << 8 * volume.dtype.itemsize
+    low = int(volume.min())
+    return low, int(volume.max()) - low + 1
+
+
+def _table(volume: AnyArray, mask: PackedMask | None, phases: int, low: int, n_bins: int) -> Any:
+    """Return the counts of the values low, low + 1, … by phase, on the device."""
+    import cupy
+
+    variant, words = _COUNT[volume.dtype.name], None if mask is None else mask.words
+    n_rows, nx = math.prod(volume.shape[:2]), volume.shape[2]
+    n_items = n_rows * -(-nx // _ITEM_VOXELS)
+    count = kernel(variant, "count_window")
+    n_blocks = blocks_for(n_items * 32, count.threads, blocks_per_processor=4)
+    starts = None if phases == 1 else _starts(variant, words, n_rows, nx, n_items)
+    copies = _COPIES if phases == 1 else 1
+    window = max(_WINDOW_LOW, low), min(n_bins, _SHARED_COUNTERS // (copies * phases))
+    table = cupy.zeros((phases, n_bins), np.uint64)
+    n_outside = cupy.zeros(1, np.uint64)
+    rows = (volume, words, starts, n_rows, nx, *window, phases)
+    shared_bytes = window[1] * phases * copies * 4
+    count(n_blocks, *rows, copies, low, n_bins, table, n_outside, shared_bytes=shared_bytes)
+    if int(n_outside[0]):
+        kernel(variant, "count_outside")(n_blocks, *rows, low, n_bins, table)
+    return table
+
+
+def _starts(variant: Variant, words: Any, n_rows: int, nx: int, n_items: int) -> Any:
+    """Return the running index of the first counted voxel of each item."""
+    import cupy
+
+    counts = cupy.empty(n_items, np.int64)
+    count = kernel(variant, "count_items")
+    count(blocks_for(n_items * 32, count.threads), words, n_rows, nx, counts)
+    return cupy.cumsum(counts) - counts
+
+
+def _sorted_counts(volume: AnyArray, mask: PackedMask | None, phases: int) -> tuple[Int64Array, Int64Array]:
+    """Sort the values of each phase on the device."""
+    import cupy
+
+    voxels: Any = volume.ravel() if mask is None else volume[mask.to_array()]
+    parts = [
+        cupy.unique(voxels[phase::phases], return_counts=True) for phase in range(min(phases, max(voxels.size, 1)))
+    ]
+    found = [(values.get().astype(np.int64), counts.get()) for values, counts in parts]
+    values = np.unique(np.concatenate([values for values, _ in found]))
+    counts = np.zeros((phases, values.size), np.int64)
+    for row, (present, n) in zip(counts, found, strict=False):
+        row[np.searchsorted(values, present)] = n
+    return values, counts
