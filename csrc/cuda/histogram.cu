@@ -115,17 +115,17 @@ extern "C" __global__ void __launch_bounds__(kThreads)
     long long start = starts ? starts[item] : 0;
     rows.for_each_byte(item, [&](unsigned set, const Eight<FG_VOXEL>& eight) {
       const WarpPrefix ranks = warp_prefix(count_ones(set));
-      long long index = start + ranks.before;
+      long long phase = window.phases > 1 ? (start + ranks.before) % window.phases : 0;
       for (int i = 0; i < 8; i++) {
         const bool counted = set >> i & 1;
         const long long value = eight.at[i];
         const bool adds = counted && !window.has(value);
-        const long long bin = adds ? whole.index(value, phases > 1 ? index % phases : 0) : -1;
+        const long long bin = adds ? whole.index(value, phase) : -1;
         const unsigned same = __match_any_sync(kAllLanes, bin);
         if (adds && __ffs(static_cast<int>(same)) - 1 == lane_index()) {
           atomicAdd(&table[bin], static_cast<unsigned long long>(__popc(same)));
         }
-        index += counted;
+        if (counted && ++phase >= window.phases) phase = 0;
       }
       start += ranks.total;
     });
