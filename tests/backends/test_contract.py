@@ -37,6 +37,9 @@ def test_the_contract_has_all_five_families():
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_backend_has_the_function_with_the_same_signature(backend, name):
     kernels = get_backend(backend)
+    if backend == "cuda" and name in MISSING_ON_CUDA:
+        assert not inspect.isfunction(getattr(kernels, name, None))
+        return
     function = getattr(kernels, name)
     assert parameters(function) == parameters(KERNELS[name])
     returns = inspect.signature(function).return_annotation
