@@ -24,7 +24,7 @@ def kmeans_labels(rows: ArrayRows, n_clusters: int, random_state: Any) -> tuple[
     -----
     Rows are taken less their mean. Seeds by k-means++ with 2 + log(n_clusters) trials each, then Lloyd's steps until no
     label changes or the centres move by less than the tolerance; a cluster without rows gets one of those farthest from
-    their centres. Memory: 12 bytes a row; 20 where a cluster is empty.
+    their centres. Memory: 8 bytes a row; 20 where a cluster is empty.
 
     References
     ----------
