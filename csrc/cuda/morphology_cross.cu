@@ -39,13 +39,14 @@ struct Cell {
   __device__ Cell(int thread, long long first_y, long long first_w, const MaskShape& shape) {
     const int column = thread % kWide, row = thread / kWide;
     at = thread;
-    west = column > 0 ? at - 1 : at;
-    east = column + 1 < kWide ? at + 1 : at;
-    north = row > 0 ? at - kWide : at;
+    const bool has_row = row < kHigh;  // the block's last threads have none
+    west = has_row && column > 0 ? at - 1 : at;
+    east = has_row && column + 1 < kWide ? at + 1 : at;
+    north = has_row && row > 0 ? at - kWide : at;
     south = row + 1 < kHigh ? at + kWide : at;
     y = first_y + row - kMaxSteps;
     w = first_w + column - 1;
-    const bool exists = row < kHigh && y >= 0 && y < shape.ny && w >= 0 && w < shape.n_words;
+    const bool exists = has_row && y >= 0 && y < shape.ny && w >= 0 && w < shape.n_words;
     inside = !exists ? 0 : w == shape.n_words - 1 ? shape.last_word : ~Bits{0};
     is_result =
         exists && row >= kMaxSteps && row < kMaxSteps + kTileRows && column >= 1 && column <= kTileWords;
