@@ -271,5 +271,5 @@ def test_every_function_takes_backend_and_n_jobs(call):
         assert call(**options) is not None
     with pytest.raises(ValueError, match="n_jobs must not be 0"):
         call(n_jobs=0)
-    with pytest.raises(ValueError, match="backend must be one of auto, reference, cpp, cuda, got 'gpu'"):
+    with pytest.raises(ValueError, match="backend must be one of auto, reference, cpp, numba, cuda, got 'gpu'"):
         call(backend="gpu")
