@@ -17,7 +17,6 @@ def ball(radius):
     return sum((d / (r + 0.5)) ** 2 for d, r in zip((z, y, x), radius, strict=True)) <= 1
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpp"])
 @given(
     shape=st.tuples(st.integers(1, 20), st.integers(1, 40), st.integers(1, 140)),
     radius=RADII,

@@ -28,7 +28,6 @@ def flood_by_dilation(mask, seeds):
             return parts
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpp"])
 class TestGeodesicFlood:
     @given(shape=SHAPES, density=st.floats(0.3, 1.0), n_seeds=st.integers(1, 4), seed=st.integers(0, 999))
     def test_equals_dilation_in_turns(self, backend, shape, density, n_seeds, seed):
@@ -84,7 +83,6 @@ def regions_by_labels(volume, seeds, thresholds, max_voxels):
     return best, chosen
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpp"])
 class TestGrowRegion:
     @given(
         shape=SHAPES,
@@ -112,7 +110,6 @@ class TestGrowRegion:
         assert (region.count(), threshold) == (24, -950)
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpp"])
 @given(shape=SHAPES, density=st.floats(0.4, 1.0), seed=st.integers(0, 999))
 def test_holes_are_filled_as_by_scipy(backend, shape, density, seed):
     mask = np.random.default_rng(seed).random(shape) < density
@@ -121,7 +118,6 @@ def test_holes_are_filled_as_by_scipy(backend, shape, density, seed):
     np.testing.assert_array_equal(fill_holes(PackedMask.from_array(mask), backend=backend).to_array(), expected)
 
 
-@pytest.mark.parametrize("backend", ["reference", "cpp"])
 @pytest.mark.parametrize("connectivity", [6, 26])
 def test_separated_components_are_the_labels_chosen(backend, connectivity):
     mask = np.random.default_rng(4).random((5, 20, 90)) < 0.15
