@@ -28,16 +28,17 @@ def flood_by_dilation(mask, seeds):
             return parts
 
 
-class TestGeodesicFlood:
-    @given(shape=SHAPES, density=st.floats(0.3, 1.0), n_seeds=st.integers(1, 4), seed=st.integers(0, 999))
-    def test_equals_dilation_in_turns(self, backend, shape, density, n_seeds, seed):
-        rng = np.random.default_rng(seed)
-        mask = rng.random(shape) < density
-        seeds = [rng.random(shape) < rng.choice([0.002, 0.05, 0.3]) for _ in range(n_seeds)]
-        found = [part.to_array() for part in geodesic_flood(mask, seeds, backend=backend)]
-        for part, expected in zip(found, flood_by_dilation(mask, seeds), strict=True):
-            np.testing.assert_array_equal(part, expected)
+@given(shape=SHAPES, density=st.floats(0.3, 1.0), n_seeds=st.integers(1, 4), seed=st.integers(0, 999))
+def test_floods_equal_dilation_in_turns(backend, shape, density, n_seeds, seed):
+    rng = np.random.default_rng(seed)
+    mask = rng.random(shape) < density
+    seeds = [rng.random(shape) < rng.choice([0.002, 0.05, 0.3]) for _ in range(n_seeds)]
+    found = [part.to_array() for part in geodesic_flood(mask, seeds, backend=backend)]
+    for part, expected in zip(found, flood_by_dilation(mask, seeds), strict=True):
+        np.testing.assert_array_equal(part, expected)
 
+
+class TestGeodesicFlood:
     def test_goes_round_walls_and_through_long_corridors(self, backend):
         mask = np.ones((3, 40, 131), bool)
         mask[:, 1::4, :-1] = False
@@ -83,23 +84,24 @@ def regions_by_labels(volume, seeds, thresholds, max_voxels):
     return best, chosen
 
 
-class TestGrowRegion:
-    @given(
-        shape=SHAPES,
-        dtype=st.sampled_from([np.int8, np.uint8, np.int16, np.uint16, np.int32]),
-        max_voxels=st.integers(0, 2000),
-        seed=st.integers(0, 999),
-    )
-    def test_equals_labels_at_each_threshold(self, backend, shape, dtype, max_voxels, seed):
-        rng = np.random.default_rng(seed)
-        volume = ndimage.uniform_filter(rng.integers(0, 120, shape), 2).astype(dtype)
-        seeds = rng.random(shape) < 0.01
-        thresholds = sorted(set(rng.integers(0, 120, 6).tolist()))
-        region, threshold = grow_region(volume, seeds, thresholds, max_voxels, backend=backend)
-        expected, expected_threshold = regions_by_labels(volume, seeds, thresholds, max_voxels)
-        np.testing.assert_array_equal(region.to_array(), expected)
-        assert threshold == expected_threshold
+@given(
+    shape=SHAPES,
+    dtype=st.sampled_from([np.int8, np.uint8, np.int16, np.uint16, np.int32]),
+    max_voxels=st.integers(0, 2000),
+    seed=st.integers(0, 999),
+)
+def test_regions_equal_labels_at_each_threshold(backend, shape, dtype, max_voxels, seed):
+    rng = np.random.default_rng(seed)
+    volume = ndimage.uniform_filter(rng.integers(0, 120, shape), 2).astype(dtype)
+    seeds = rng.random(shape) < 0.01
+    thresholds = sorted(set(rng.integers(0, 120, 6).tolist()))
+    region, threshold = grow_region(volume, seeds, thresholds, max_voxels, backend=backend)
+    expected, expected_threshold = regions_by_labels(volume, seeds, thresholds, max_voxels)
+    np.testing.assert_array_equal(region.to_array(), expected)
+    assert threshold == expected_threshold
 
+
+class TestGrowRegion:
     def test_a_leak_at_the_first_threshold_leaves_nothing(self, backend):
         volume = np.full((2, 3, 4), -990, np.int16)
         seeds = np.zeros(volume.shape, bool)
