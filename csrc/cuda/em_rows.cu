@@ -5,7 +5,7 @@
 // share * (x - mean)^p. em_collect adds the chunks in rising order. The responsibilities of a slab are the
 // largest scratch (4 million numbers, 32 MB, in L2 on large cards), so no n x K matrix exists. All sums are
 // in float64 about the present means, in an order that depends on the shape of the input only: the same bits
-// on every run and card of one code.
+// on every run of one machine code.
 //
 // em_moments_full: with a = (1, x - mean) all moments of a component are the sums of share * a_i a_j, i <= j.
 // Features b, b + n_blocks, b + 2 n_blocks, ... form block b of four; a thread holds the 16 sums of a pair of
