@@ -14,6 +14,11 @@ def is_device_array(value: Any) -> bool:
     return kind.__module__.partition(".")[0] == "cupy" and kind.__name__ == "ndarray"
 
 
+def to_host(value: Any) -> Any:
+    """Return an array as NumPy's: downloaded if it is CuPy's."""
+    return value.get() if is_device_array(value) else value
+
+
 def array_module(value: Any) -> Any:
     """Return the module, NumPy or CuPy, that the array belongs to; NumPy for anything else."""
     return sys.modules["cupy"] if is_device_array(value) else np

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastgmm._arrays import array_module, is_device_array
 from fastgmm._memory import empty
-from fastgmm._types import BoolArray, Shape3, UInt64Array
+from fastgmm._types import BoolArray, Int64Array, Shape3, UInt64Array
 
 WORD_BITS = 64
 # A plane stride that is a multiple of a memory page maps every plane's row y to the same cache sets, so that reading
@@ -105,11 +105,16 @@ class PackedMask:
                 plane[...] = np.unpackbits(words.view(np.uint8), axis=-1, count=self.shape[2], bitorder="little")
         return array
 
+    def slices(self, first: int, end: int) -> PackedMask:
+        """Return the mask of some slices, a view."""
+        mask = PackedMask.__new__(PackedMask)
+        mask.words = self.words[first:end]
+        mask.shape = (len(mask.words), *self.shape[1:])
+        return mask
+
     def count(self) -> int:
         """Return the number of voxels that are set."""
-        if is_device_array(self.words):
-            return _count_on_device(self.words)
-        return int(np.bitwise_count(self.words).sum(dtype=np.int64))
+        return count_bits(self.words)
 
     def copy(self) -> PackedMask:
         """Return a mask with bits of its own."""
@@ -195,10 +200,24 @@ def _device_words(array: Any, shape: tuple[int, int, int]) -> Any:
     return xp.packbits(rows.ravel(), bitorder="little").view(np.uint64).reshape(shape)
 
 
-def _count_on_device(words: Any) -> int:
-    """Add up pairs, nibbles and bytes of bits within the words: CuPy counts no bits."""
+def count_bits(words: UInt64Array) -> int:
+    """Return how many bits of words are set."""
+    return int(_bits_of_each(words).sum(dtype=np.int64))
+
+
+def count_bits_by_slice(words: UInt64Array) -> Int64Array:
+    """Return how many bits are set in each slice of words of shape (nz, ny, n_words), a NumPy array of shape (nz,)."""
+    counts = _bits_of_each(words).sum(axis=(1, 2), dtype=np.int64)
+    on_host: Int64Array = counts.get() if is_device_array(counts) else counts
+    return on_host
+
+
+def _bits_of_each(words: Any) -> Any:
+    """Return how many bits of each word are set; on the GPU, where CuPy counts none, by pairs, nibbles and bytes."""
+    if not is_device_array(words):
+        return np.bitwise_count(words)
     ones = words - (words >> np.uint64(1) & np.uint64(0x5555555555555555))
     low = np.uint64(0x3333333333333333)
     ones = (ones & low) + (ones >> np.uint64(2) & low)
     ones = (ones + (ones >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return int((ones * np.uint64(0x0101010101010101) >> np.uint64(56)).sum(dtype=np.int64))
+    return ones * np.uint64(0x0101010101010101) >> np.uint64(56)

@@ -109,6 +109,11 @@ def zeros_like(array, dtype=None) -> ndarray:
     return zeros(array.shape, dtype or array.dtype)
 
 
+def copyto(target, source, casting="same_kind", where=None) -> None:
+    options = {} if where is None else {"where": host_of(where)}
+    np.copyto(host_of(target), host_of(source), casting=casting, **options)
+
+
 def arange(*arguments, dtype=None) -> ndarray:
     return asarray(np.arange(*arguments, dtype=dtype))
 
@@ -168,6 +173,7 @@ __all__ = [
     "asarray",
     "ascontiguousarray",
     "asnumpy",
+    "copyto",
     "empty",
     "empty_like",
     "full",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+from fastgmm._arrays import array_module, is_device_array
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, BoolArray, UInt8Array
 from fastgmm.lung.settings import LungSettings, check_spacing
 from fastgmm.lung.tissue import TissueModel
 from fastgmm.volume import apply_table, median_filter
+
+# Slices that the GPU compares at a time.
+_DEVICE_SLICES = 64
 
 
 def label_tissue(
@@ -38,7 +42,8 @@ def label_tissue(
     ndarray of the same shape, dtype uint8
         1 air, 2 healthy, 3 ground glass, 4 consolidation, 5 other; 0 outside the mask.
     """
-    return apply_table(volume, model.table, mask, out=out, backend=backend, n_jobs=n_jobs)
+    table = array_module(volume).asarray(model.table)
+    return apply_table(volume, table, mask, out=out, backend=backend, n_jobs=n_jobs)
 
 
 def smooth_labels(
@@ -68,7 +73,10 @@ def smooth_labels(
     size = settings.median_size(check_spacing(spacing_mm) if settings.median_size_voxels is None else (1.0, 1.0, 1.0))
     smoothed = median_filter(labels, size, out=out, backend=backend, n_jobs=n_jobs)
     if settings.median_size_voxels is None:
-        for plane, own in zip(smoothed, labels, strict=True):
-            np.copyto(plane, own, where=plane == 0)
-            plane *= own != 0
+        xp: Any = array_module(labels)
+        step = _DEVICE_SLICES if is_device_array(labels) else 1
+        for z in range(0, len(labels), step):
+            some, own = smoothed[z : z + step], labels[z : z + step]
+            xp.copyto(some, own, where=some == 0)
+            some *= own != 0
     return smoothed

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastgmm._packed_mask import WORD_BITS, PackedMask, words_per_row
+from fastgmm._arrays import array_module, to_host
+from fastgmm._packed_mask import WORD_BITS, PackedMask, count_bits_by_slice, words_per_row
 from fastgmm._types import AnyArray, BoolArray
+from fastgmm.lung.mask._shadow import shadow
 from fastgmm.lung.mask._thorax import Thorax, no_voxels
 from fastgmm.volume import (
     binary_dilation_ball,
@@ -56,7 +58,7 @@ class _Window:
 
     def paste(self, spots: PackedMask, shape: tuple[int, int, int]) -> PackedMask:
         """Return the spots, whose slices lie apart by an empty one, as a mask of the whole volume."""
-        mask = no_voxels(shape)
+        mask = no_voxels(shape, spots)
         mask.words[self.z0 : self.z1, :, self.w0 : self.w1] = spots.words[::2]
         return mask
 
@@ -64,7 +66,7 @@ class _Window:
 def _search_window(thorax: Thorax, lungs: PackedMask) -> _Window:
     """Return the upper part of the lungs, and some way above them, around the middle of their box."""
     numbers = thorax.numbers
-    area = np.bitwise_count(lungs.words).sum(axis=(1, 2), dtype=np.int64)
+    area = count_bits_by_slice(lungs.words)
     slices = np.flatnonzero(area >= numbers.airway_lung_area * area.max())
     low, high = int(slices[0]), int(slices[-1]) + 1
     z0 = high - max(1, math.ceil(numbers.airway_upper_share * (high - low)))
@@ -82,7 +84,7 @@ def _search_window(thorax: Thorax, lungs: PackedMask) -> _Window:
 
 def _columns(mask: PackedMask) -> AnyArray:
     """Return the x at which the mask has a voxel."""
-    union = np.bitwise_or.reduce(mask.words.reshape(-1, mask.words.shape[2]), axis=0)
+    union = to_host(shadow(shadow(mask.words, axis=0)[-1:], axis=1)[0, -1])
     return np.flatnonzero(np.unpackbits(union.view(np.uint8), bitorder="little"))
 
 
@@ -90,9 +92,9 @@ def _spots(thorax: Thorax, window: _Window) -> PackedMask:
     """Return the dark voxels of the window with an empty slice after each, so that components are those of slices."""
     nx = min(thorax.volume.shape[2], window.w1 * WORD_BITS) - window.w0 * WORD_BITS
     x0 = window.w0 * WORD_BITS
-    part = np.ascontiguousarray(thorax.volume[window.z0 : window.z1, :, x0 : x0 + nx])
+    part = array_module(thorax.volume).ascontiguousarray(thorax.volume[window.z0 : window.z1, :, x0 : x0 + nx])
     dark = threshold_below(part, thorax.numbers.airway_below_hu, **thorax.kernels)
-    spots = no_voxels((2 * part.shape[0], part.shape[1], nx))
+    spots = no_voxels((2 * part.shape[0], part.shape[1], nx), dark)
     spots.words[::2] = dark.words
     return spots
 

@@ -43,7 +43,7 @@ class Candidates:
     @property
     def mask(self) -> PackedMask:
         """The pieces kept, together."""
-        union = no_voxels(self.kept[0].mask.shape)
+        union = no_voxels(self.kept[0].mask.shape, self.kept[0].mask)
         for piece in self.kept:
             np.bitwise_or(union.words, piece.mask.words, out=union.words)
         return union

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastgmm._packed_mask import WORD_BITS, PackedMask
+from fastgmm._arrays import array_module
+from fastgmm._packed_mask import WORD_BITS, PackedMask, count_bits
 from fastgmm._types import AnyArray, BoolArray
+from fastgmm.lung.mask._shadow import shadow
 from fastgmm.lung.mask._thorax import Thorax, n_common, no_voxels
 from fastgmm.lung.settings import DefaultMaskSettings
 from fastgmm.volume import (
@@ -59,7 +61,7 @@ def find_cores(thorax: Thorax, air: PackedMask, dark: DarkAir, middle: float) ->
 
     Without such a depth the cores are those of the deepest that leaves a fair share of the air.
     """
-    cores = Cores(no_voxels(air.shape), middle)
+    cores = Cores(no_voxels(air.shape, air), middle)
     least = thorax.numbers.min_core_share * air.count()
     may_hold_gas = _has_dark_clump(thorax, air, dark)
     for depth_mm in thorax.numbers.core_depths_mm:
@@ -107,7 +109,7 @@ def _cores_of(thorax: Thorax, eroded: PackedMask, dark: DarkAir) -> list[Core]:
 def _without_gas(thorax: Thorax, found: list[Core], cores: Cores) -> list[Core]:
     """Return the cores that are lung; the others go to the gas."""
     lungs = [core for core in found if not core.is_dark]
-    rest = no_voxels(cores.gas.shape)
+    rest = no_voxels(cores.gas.shape, cores.gas)
     for core in lungs:
         np.bitwise_or(rest.words, core.mask.words, out=rest.words)
     for core in found:
@@ -130,21 +132,16 @@ def _is_inside_lung(core: PackedMask, rest: PackedMask, thorax: Thorax) -> bool:
     """
     numbers = thorax.numbers
     n_voxels = core.count()
-    below = _shadow(rest.words, axis=0)
+    below = shadow(rest.words, axis=0)
     if _share(core, below, n_voxels) >= numbers.gas_max_lung_below:
         return True
-    above = _shadow(rest.words[::-1], axis=0)[::-1]
-    behind = _shadow(rest.words[:, ::-1], axis=1)[:, ::-1]
+    above = shadow(rest.words[::-1], axis=0)[::-1]
+    behind = shadow(rest.words[:, ::-1], axis=1)[:, ::-1]
     return _share(core, above, n_voxels) < 0.5 <= _share(core, behind, n_voxels)
 
 
-def _shadow(words: AnyArray, axis: int) -> AnyArray:
-    """Return the voxels with a set one at a lower index along an axis, or at their own."""
-    return np.bitwise_or.accumulate(words, axis=axis)
-
-
 def _share(core: PackedMask, words: AnyArray, n_voxels: int) -> float:
-    return int(np.bitwise_count(core.words & words).sum(dtype=np.int64)) / n_voxels
+    return count_bits(core.words & words) / n_voxels
 
 
 def _are_two_lungs(lungs: list[Core], thorax: Thorax, middle: float) -> bool:
@@ -210,7 +207,7 @@ def _by_side(cores: Cores, lungs: list[Core]) -> list[PackedMask]:
     middle = cores.middle
     if len(lungs) > 1 and (lungs[0].x - middle) * (lungs[1].x - middle) >= 0:
         middle = (lungs[0].x + lungs[1].x) / 2
-    seeds = [no_voxels(cores.gas.shape), no_voxels(cores.gas.shape)]
+    seeds = [no_voxels(cores.gas.shape, cores.gas), no_voxels(cores.gas.shape, cores.gas)]
     for core in lungs:
         side = seeds[int(core.x > middle)]
         np.bitwise_or(side.words, (core.mask - cores.gas).words, out=side.words)
@@ -221,13 +218,13 @@ def _split(thorax: Thorax, cores: Cores) -> list[PackedMask] | None:
     """Return what lies right and left of a gap in the middle of the body, None unless both sides have enough."""
     gap = thorax.numbers.split_gap_mm / thorax.spacing_mm[2]
     x = np.arange(WORD_BITS * cores.gas.words.shape[2])
-    whole = no_voxels(cores.gas.shape)
+    whole = no_voxels(cores.gas.shape, cores.gas)
     for core in cores.lungs:
         np.bitwise_or(whole.words, core.mask.words, out=whole.words)
     halves = []
     for chosen in (x < cores.middle - gap, x > cores.middle + gap):
         half = whole - cores.gas
-        half.words &= np.packbits(chosen, bitorder="little").view(np.uint64)
+        half.words &= array_module(half.words).asarray(np.packbits(chosen, bitorder="little").view(np.uint64))
         halves.append(half)
     sizes = sorted(half.count() for half in halves)
     return halves if sizes[0] >= thorax.numbers.min_second_lung * sizes[1] else None
@@ -237,5 +234,5 @@ def _unreached(thorax: Thorax, rest: PackedMask) -> list[Core]:
     """Return pieces of air that hold no core, if any of some size."""
     if not rest.words.any():
         return []
-    nothing = no_voxels(rest.shape)
+    nothing = no_voxels(rest.shape, rest)
     return _cores_of(thorax, rest, DarkAir(nothing, nothing))

@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fastgmm._arrays import to_host
 from fastgmm._packed_mask import WORD_BITS, PackedMask
-from fastgmm._types import AnyArray
+from fastgmm._types import AnyArray, BoolArray
 from fastgmm.lung.mask._airway import find_airway
 from fastgmm.lung.mask._candidates import find_candidates, refusal
 from fastgmm.lung.mask._cores import Cores, DarkAir, assign, find_cores
@@ -56,7 +57,7 @@ def default_lungs(
     air = candidates.mask
     airway = find_airway(thorax, air)
     box = Box.around(candidates.table, air.shape)
-    wall = no_voxels(box.shape) if airway is None else box.cut(airway)
+    wall = no_voxels(box.shape, air) if airway is None else box.cut(airway)
     inside = box.cut(air) - wall
     middle = _middle(thorax, airway) - WORD_BITS * int(box.words.start)
     cores = find_cores(thorax, inside, _dark_air(thorax, box), middle)
@@ -65,7 +66,7 @@ def default_lungs(
     right, left = _grown(thorax, inside, cores, wall)
     rim = _rim(thorax, right | left, box)
     right, left = box.paste(right - rim), box.paste(left - rim)
-    airways = no_voxels(air.shape) if airway is None else airway - right - left
+    airways = no_voxels(air.shape, air) if airway is None else airway - right - left
     warnings = quality_warnings(
         thorax, Found(right, left, cores, candidates.touch_border, airway is not None, view.obliquity_degrees)
     )
@@ -84,12 +85,15 @@ def _middle(thorax: Thorax, airway: PackedMask | None) -> float:
     """Return the mean x of the airway or, without one, of what is not air in some slices."""
     if airway is not None:
         box = Box.around(component_table(airway, **thorax.kernels), airway.shape)
-        x = np.nonzero(box.cut(airway).to_array())[2]
-        return float(x.mean()) + WORD_BITS * int(box.words.start)
-    nz, _, nx = thorax.volume.shape
-    step = max(1, nz // 16)
-    per_column = (thorax.volume[::step] >= thorax.air_below_hu).sum(axis=(0, 1), dtype=np.int64)
-    total = int(per_column.sum())
+        return _mean_x(box.cut(airway).to_array()) + WORD_BITS * int(box.words.start)
+    step = max(1, thorax.volume.shape[0] // 16)
+    return _mean_x(thorax.volume[::step] >= thorax.air_below_hu)
+
+
+def _mean_x(inside: BoolArray) -> float:
+    """Return the mean x of the voxels that are set, the middle if there are none."""
+    per_column = to_host(inside.sum(axis=(0, 1), dtype=np.int64))
+    total, nx = int(per_column.sum()), per_column.size
     return float((per_column * np.arange(nx)).sum() / total) if total else (nx - 1) / 2
 
 

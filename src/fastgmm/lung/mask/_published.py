@@ -110,7 +110,7 @@ def _close_in_box(
     part = _crop(lungs, (z0, y0, x0), (z1 - 1, y1, x1))
     for radius in numbers.closing_radii_voxels:
         part = binary_closing_ball(part, radius, backend=backend, n_jobs=n_jobs)
-    closed = PackedMask.empty(lungs.shape)
+    closed = PackedMask.empty(lungs.shape, lungs.words)
     closed.words[...] = 0
     w0 = x0 // WORD_BITS
     closed.words[z0 : z1 - 1, y0:y1, w0 : w0 + part.words.shape[2]] = part.words
@@ -122,7 +122,7 @@ def _crop(mask: PackedMask, first: tuple[int, int, int], end: tuple[int, int, in
     (z0, y0, x0), (z1, y1, x1) = first, end
     w0, w1 = x0 // WORD_BITS, words_per_row(x1)
     nx = min(mask.shape[2], w1 * WORD_BITS) - w0 * WORD_BITS
-    part = PackedMask.empty((z1 - z0, y1 - y0, nx))
+    part = PackedMask.empty((z1 - z0, y1 - y0, nx), mask.words)
     part.words[...] = mask.words[z0:z1, y0:y1, w0:w1]
     return part
 

@@ -50,7 +50,7 @@ def quality_warnings(thorax: Thorax, found: Found) -> tuple[str, ...]:
             f"dense_mask: {100 * dense:.0f} % of the mask is {thorax.air_below_hu} HU or more",
         ),
         (
-            bool(found.right.words[[0, -1]].any() or found.left.words[[0, -1]].any()),
+            any(bool(lung.words[end].any()) for lung in (found.right, found.left) for end in (0, -1)),
             "lung_touches_end: the lungs reach the first or the last slice, so the scan may not hold all of them",
         ),
     ]

@@ -6,9 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
-from fastgmm._packed_mask import WORD_BITS, PackedMask, words_per_row
+from fastgmm._packed_mask import WORD_BITS, PackedMask, count_bits, words_per_row
 from fastgmm._types import AnyArray, Shape3
 from fastgmm.lung.settings import DefaultMaskSettings, radius_voxels
 from fastgmm.volume import threshold_below
@@ -66,24 +64,24 @@ class Box:
 
     def cut(self, mask: PackedMask) -> PackedMask:
         """Return the part of a mask of the whole volume."""
-        part = PackedMask.empty(self.shape)
+        part = PackedMask.empty(self.shape, mask.words)
         part.words[...] = mask.words[self.z, self.y, self.words]
         return part
 
     def paste(self, part: PackedMask) -> PackedMask:
         """Return a mask of the whole volume that is empty outside the box."""
-        mask = no_voxels(self.whole)
+        mask = no_voxels(self.whole, part)
         mask.words[self.z, self.y, self.words] = part.words
         return mask
 
 
-def no_voxels(shape: Shape3) -> PackedMask:
-    """Return an empty mask."""
-    mask = PackedMask.empty(shape)
+def no_voxels(shape: Shape3, like: PackedMask) -> PackedMask:
+    """Return an empty mask in the memory of another."""
+    mask = PackedMask.empty(shape, like.words)
     mask.words[...] = 0
     return mask
 
 
 def n_common(a: PackedMask, b: PackedMask) -> int:
     """Return how many voxels two masks share."""
-    return int(np.bitwise_count(a.words & b.words).sum(dtype=np.int64))
+    return count_bits(a.words & b.words)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm._arrays import array_module
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, Shape3
 
@@ -43,7 +44,8 @@ class View:
         """Return a stored array in the view; a copy, unless nothing is to turn."""
         if self.is_stored_order:
             return array
-        return np.ascontiguousarray(np.transpose(array, self.axes)[self._senses()])
+        turned: AnyArray = array_module(array).ascontiguousarray(array.transpose(self.axes)[self._senses()])
+        return turned
 
     def turn_triple(self, triple: tuple[float, float, float]) -> tuple[float, float, float]:
         """Return three numbers of the stored axes in the view's order."""
@@ -55,7 +57,7 @@ class View:
         if self.is_stored_order:
             return mask
         array = mask.to_array()[self._senses()]
-        return PackedMask.from_array(np.transpose(array, np.argsort(self.axes)))
+        return PackedMask.from_array(array.transpose(np.argsort(self.axes).tolist()))
 
     def _senses(self) -> tuple[slice, slice, slice]:
         z, y, x = (slice(None, None, -1) if flipped else slice(None) for flipped in self.flipped)
