@@ -95,47 +95,6 @@ def test_a_stream_keeps_the_names_of_its_features():
     assert model.predict(frame).shape == (900,)
 
 
-# Acceleration
-
-
-@pytest.mark.parametrize("covariance_type", TYPES)
-def test_squarem_finds_the_same_maximum_in_fewer_steps(covariance_type):
-    rng = np.random.default_rng(1)
-    X = np.concatenate([rng.normal(m, 1.2, (400, 2)) for m in (0, 2, 4)])
-    settings = {"covariance_type": covariance_type, "random_state": 0, "max_iter": 20_000, "reg_covar": 0}
-    plain = FastGMM(3, tol=1e-12, **settings).fit(X)
-    fast = FastGMM(3, tol=1e-12, acceleration="squarem", **settings).fit(X)
-    assert fast.converged_
-    assert fast.lower_bound_ == pytest.approx(plain.lower_bound_, abs=1e-7)
-    assert fast.n_iter_ < plain.n_iter_ / 3
-    assert np.all(np.diff(fast.lower_bounds_) > -1e-12)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_squarem_never_lets_the_likelihood_fall(seed):
-    X = np.random.default_rng(seed).standard_t(2, (300, 2))
-    model = FastGMM(4, random_state=seed, acceleration="squarem", tol=1e-9, max_iter=400, reg_covar=1e-9).fit(X)
-    assert np.all(np.diff(model.lower_bounds_) > -1e-9)
-    assert len(model.lower_bounds_) == model.n_iter_
-
-
-def test_squarem_on_counts_saves_nine_steps_in_ten():
-    """Values like those of a lung, whose plain EM creeps."""
-    rng = np.random.default_rng(0)
-    parts = ((0.34, -950, 44), (0.36, -829, 58), (0.14, -652, 94), (0.05, -337, 157), (0.11, -13, 194))
-    values = np.concatenate([rng.normal(mean, sd, int(60_000 * weight)) for weight, mean, sd in parts])
-    histogram = Histogram.from_array(np.round(values).astype(np.int16))
-    start = {"weights_init": np.full(5, 0.2), "means_init": [[-960.0], [-880.0], [-780.0], [-600.0], [-100.0]]}
-    start |= {"precisions_init": np.full((5, 1, 1), 1e-4), "tol": 0.0}
-    with pytest.warns(UserWarning, match="did not converge"):
-        plain = FastGMM(5, max_iter=6000, **start).fit_histogram(histogram)
-    with pytest.warns(UserWarning, match="did not converge"):
-        fast = FastGMM(5, max_iter=300, acceleration="squarem", **start).fit_histogram(histogram)
-    best = max(plain.lower_bound_, fast.lower_bound_)
-    plain_steps, fast_steps = (np.sum(np.array(model.lower_bounds_) < best - 1e-8) for model in (plain, fast))
-    assert 10 * fast_steps <= plain_steps
-
-
 # Collapse
 
 

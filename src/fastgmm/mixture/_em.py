@@ -20,8 +20,9 @@ from fastgmm.mixture._covariance import (
     maximise,
     to_kernel,
 )
+from fastgmm.mixture._linear_steps import LinearSteps
 from fastgmm.mixture._rows import ArrayRows, Rows
-from fastgmm.mixture._squarem import Step, run_squarem
+from fastgmm.mixture._squarem import Leaps, Secants, Step, run_squarem
 from fastgmm.mixture._starts import optimal_clusters, parameters_of_labels
 
 
@@ -57,13 +58,13 @@ def run_em(
     on_step : called after each step with its number and the change of the bound.
     """
     step = em_step(rows, covariance_type, settings)
-    return _iterate(step, start, covariance_type, settings, lower_bound, on_step)
+    return _iterate(step, start, Secants(covariance_type), settings, lower_bound, on_step)
 
 
 def _iterate(
     step: Step,
     start: Parameters,
-    covariance_type: str,
+    leaps: Leaps,
     settings: EMSettings,
     lower_bound: float,
     on_step: Callable[[int, float], None] | None,
@@ -72,9 +73,7 @@ def _iterate(
     tol, max_iter = settings.tol, settings.max_iter
     if settings.squarem:
         return EMFit(
-            *run_squarem(
-                step, start, covariance_type, tol=tol, max_iter=max_iter, lower_bound=lower_bound, on_step=on_step
-            )
+            *run_squarem(step, start, leaps, tol=tol, max_iter=max_iter, lower_bound=lower_bound, on_step=on_step)
         )
     bounds: list[float] = []
     parameters, converged = start, False
@@ -227,18 +226,20 @@ def run_counted_em(
     if covariance_type.startswith("tied"):
         if settings.reg_covar == 0:  # the kernel would refuse a component without variance of its own
             return run_em(rows, start, covariance_type, settings, lower_bound=lower_bound, on_step=on_step)
-        return _iterate(_tied_step(rows, settings), start, covariance_type, settings, lower_bound, on_step)
+        return _iterate(_tied_step(rows, settings), start, Secants(covariance_type), settings, lower_bound, on_step)
     assert start.covariances is not None
     shape = start.covariances.shape
     flat = Parameters(start.weights, start.means, start.covariances.reshape(-1), start.precisions_cholesky.reshape(-1))
     if settings.squarem:
+        assert rows.weights is not None
+        leaps = LinearSteps(rows.X[:, 0], rows.weights, start.weights.size)
         one_step = settings._replace(max_iter=1)
 
         def step(begin: Parameters) -> tuple[Parameters, float]:
             fit = _run_flat(rows, begin, one_step, -np.inf)
             return fit.parameters, fit.lower_bounds[0]
 
-        fit = _iterate(step, flat, "spherical", settings, lower_bound, on_step)
+        fit = _iterate(step, flat, leaps, settings, lower_bound, on_step)
     else:
         fit = _run_flat(rows, flat, settings, lower_bound)
         for number, change in enumerate(np.diff([lower_bound, *fit.lower_bounds]), start=1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -17,10 +18,22 @@ _N_SECANTS = (
 _CUTOFF = 1e-7  # singular values of the normalised secants below this share are noise
 
 
+class Leaps(Protocol):
+    """Where to go on from the steps seen so far."""
+
+    def extrapolate(self, here: Parameters, after: Parameters) -> Parameters | None:
+        """Take in a step; return where to go instead of `after`, None if there is no better place."""
+        ...
+
+    def forget(self) -> None:
+        """Be careful: the last leap lowered the likelihood."""
+        ...
+
+
 def run_squarem(
     step: Step,
     start: Parameters,
-    covariance_type: str,
+    leaps: Leaps,
     *,
     tol: float,
     max_iter: int,
@@ -31,21 +44,13 @@ def run_squarem(
 
     Notes
     -----
-    EM seeks x = F(x). From the last steps x_i, F(x_i) the combination is taken whose residual F(x) - x would vanish if
-    F were linear (least squares over up to 8 secants), and EM goes on from there. Where the likelihood came out below
-    the one before, that point is dropped, the secants are forgotten, and EM goes on from the last plain step; the
-    E-step spent is counted, with the bound it did not improve. (Plain EM steps too may lower the likelihood a little
-    where reg_covar is not 0.) x holds log weights, means and log-Cholesky factors of the covariances, so that every
-    combination is a mixture; residuals are measured in standard deviations, each component's by the root of its weight.
-
-    References
-    ----------
-    Varadhan and Roland, Scandinavian Journal of Statistics 35, 2008 (SQUAREM: one secant); Zhou, Alexander and Lange,
-    Statistics and Computing 21, 2011, and Henderson and Varadhan, JCGS 28, 2019 (several secants, monotone).
+    After each EM step `leaps` says where to go on. Where the likelihood comes out below the one before, that point is
+    dropped and EM goes on from the last plain step; the E-step spent is counted, with the bound it did not improve.
+    Where a plain step too lowers it (by rounding, or because reg_covar is not 0), the fit ends at the best point, as
+    converged: the bounds never fall.
     """
     bounds: list[float] = []
-    secants = _Secants()
-    here, plain, bound, converged = start, None, lower_bound, False
+    here, plain, best, bound, converged = start, None, start, lower_bound, False
     while len(bounds) < max_iter and not converged:
         try:
             after, found = step(here)
@@ -53,47 +58,61 @@ def run_squarem(
             if plain is None:
                 raise
             after, found = here, -np.inf
-        if plain is not None and not found >= bound:
-            here, plain = plain, None
-            secants.forget()
+        if bounds and not found >= bound:
             bounds.append(bound)
+            leaps.forget()
+            converged = plain is None
+            here, plain = (best, None) if plain is None else (plain, None)
             continue
-        change, bound = found - bound, found
+        change, bound, best = found - bound, found, here
         bounds.append(bound)
         if on_step is not None:
             on_step(len(bounds), change)
         converged = abs(change) < tol
-        jump = None if converged else secants.extrapolate(here, after, covariance_type)
+        jump = None if converged or here.covariances is None else leaps.extrapolate(here, after)
         here, plain = (after, None) if jump is None else (jump, after)
     return here if plain is None else plain, bounds, converged
 
 
-class _Secants:
-    """The last steps, as points and their images."""
+class Secants:
+    """The last steps, as points and their images.
 
-    def __init__(self) -> None:
+    Notes
+    -----
+    EM seeks x = F(x). From the last steps x_i, F(x_i) the combination is taken whose residual F(x) - x would vanish if
+    F were linear (least squares over up to 8 secants). x holds log weights, means and log-Cholesky factors of the
+    covariances, so that every combination is a mixture; residuals are measured in standard deviations, each component's
+    by the root of its weight.
+
+    References
+    ----------
+    Varadhan and Roland, Scandinavian Journal of Statistics 35, 2008 (SQUAREM: one secant); Zhou, Alexander and Lange,
+    Statistics and Computing 21, 2011, and Henderson and Varadhan, JCGS 28, 2019 (several secants, monotone).
+    """
+
+    def __init__(self, covariance_type: str) -> None:
+        self.covariance_type = covariance_type
         self.points: list[Float64Array] = []
         self.images: list[Float64Array] = []
 
     def forget(self) -> None:
+        """Keep the last step only."""
         self.points, self.images = self.points[-1:], self.images[-1:]
 
-    def extrapolate(self, here: Parameters, after: Parameters, covariance_type: str) -> Parameters | None:
+    def extrapolate(self, here: Parameters, after: Parameters) -> Parameters | None:
         """Take in a step; return where to go instead of `after`, None if there is no better place."""
-        if here.covariances is None:
-            return None
-        self.points = [*self.points, pack(here, covariance_type)][-_N_SECANTS - 1 :]
-        self.images = [*self.images, pack(after, covariance_type)][-_N_SECANTS - 1 :]
+        self.points = [*self.points, pack(here, self.covariance_type)][-_N_SECANTS - 1 :]
+        self.images = [*self.images, pack(after, self.covariance_type)][-_N_SECANTS - 1 :]
         if len(self.points) < 2:
             return None
         images = np.array(self.images)
-        residuals = (images - np.array(self.points)) * _scale(after, covariance_type)
+        residuals = (images - np.array(self.points)) * _scale(after, self.covariance_type)
         directions = np.diff(residuals, axis=0).T
         lengths = np.linalg.norm(directions, axis=0)
         if not np.all(lengths > 0):
             return None
         shares = np.linalg.lstsq(directions / lengths, residuals[-1], rcond=_CUTOFF)[0] / lengths
-        return unpack(images[-1] - shares @ np.diff(images, axis=0), after, covariance_type)
+        return unpack(images[-1] - shares @ np.diff(images, axis=0), after, self.covariance_type)
 
 
 def pack(parameters: Parameters, covariance_type: str) -> Float64Array:
