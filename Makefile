@@ -10,6 +10,7 @@ BENCH ?=
 # OpenBLAS chooses its kernels for this processor itself: a forced choice would slow the peers down.
 BENCH_PYTEST = env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=2 $(BIN)/python -m pytest -q -p no:cacheprovider \
   $(filter-out benchmarks/bench_em.py,$(wildcard benchmarks/bench_*.py)) --benchmark-columns=min,median,rounds
+PAGES = --readme benchmarks/README.md --charts benchmarks/results/charts --numbers docs/performance.md --pack benchmarks/results
 QUICK = -k "200x256x256 and thorax and warm"
 
 .PHONY: demo test lint sanitize bench bench-quick bench-check bench-counts clean
@@ -32,10 +33,9 @@ sanitize: $(VENV)/.installed-dev
 # A failed row is named and leaves the others alone; the exit status tells of it at the end.
 bench: $(VENV)/.installed-bench
 	mkdir -p build
-	status=0; $(BENCH_PYTEST) --benchmark-storage=benchmarks/results --benchmark-autosave --benchmark-json=build/bench.json $(BENCH) \
+	status=0; $(BENCH_PYTEST) --benchmark-storage=benchmarks/results $(if $(BENCH),,--benchmark-autosave) --benchmark-json=build/bench.json $(BENCH) \
 	  || status=$$?; \
-	$(BIN)/python benchmarks/summary.py build/bench.json \
-	  $(if $(BENCH),,--readme benchmarks/README.md --charts benchmarks/results/charts) && exit $$status
+	$(BIN)/python benchmarks/summary.py build/bench.json $(if $(BENCH),,$(PAGES)) && exit $$status
 
 bench-quick: $(VENV)/.installed-bench
 	$(BENCH_PYTEST) $(if $(BENCH),$(BENCH),$(QUICK))

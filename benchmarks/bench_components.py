@@ -2,10 +2,10 @@
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from harness.inputs import CASES, load, lung_rule, opened_air
+from harness.inputs import COLD_CASES, LARGE, NOISE, SCANS, load, lung_rule, opened_air
 from harness.memory import N_THREADS, floor_s
 from harness.paired import OURS, OURS_BASELINE, OURS_NUMBA, Call, Group, ours
-from harness.rows import stage_test
+from harness.rows import Panel, stage_test
 from rivals import components
 
 from fastgmm.volume import PackedMask, filter_components
@@ -41,8 +41,11 @@ def choice(case: str, state: str) -> Group:
     return Group("components", case, state, calls, floor_s(mask.size / 8, mask.size / 8))
 
 
-test_components = stage_test(
-    choice,
-    (OURS, OURS_BASELINE, OURS_NUMBA, "fastgmm bool", "cc3d", "cc3d dust", "scipy", "scikit-image", "simpleitk"),
-    CASES,
+PANEL = Panel(
+    at_full_size_too=(OURS, OURS_BASELINE, OURS_NUMBA, "fastgmm bool", "cc3d", "scipy"),
+    small_only=("scikit-image", "simpleitk"),
+    strong=("cc3d", "scipy"),
 )
+NOISE_PANEL = Panel(at_full_size_too=(*PANEL.at_full_size_too, "cc3d dust"), strong=(*PANEL.strong, "cc3d dust"))
+test_components = stage_test(choice, PANEL, SCANS, cold=COLD_CASES, usual=(LARGE,))
+test_components_of_noise = stage_test(choice, NOISE_PANEL, NOISE)

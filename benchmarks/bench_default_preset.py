@@ -5,7 +5,7 @@ import SimpleITK as sitk  # noqa: N813
 from harness.inputs import AIR_BELOW_HU, LARGE, REAL, SMALL, load, lungs, tissue_table
 from harness.memory import N_THREADS, floor_s
 from harness.paired import OURS, OURS_BASELINE, OURS_NUMBA, Call, Group, ours
-from harness.rows import stage_test
+from harness.rows import Panel, stage_test
 from rivals import default_preset as rivals
 from rivals import median
 
@@ -27,7 +27,7 @@ SETTINGS = LungSettings()
 NUMBERS = SETTINGS.default_mask()
 # Deep enough to part the lungs of most scans.
 CORE_DEPTH_MM = 7.0
-CASES, STATES = (SMALL, LARGE, REAL), ("warm",)
+CASES = (SMALL, LARGE, REAL)
 
 
 def _air(case: str) -> PackedMask:
@@ -141,15 +141,14 @@ def whole_mask(case: str, state: str) -> Group:
 
 
 OURS_ROWS = (OURS, OURS_BASELINE, OURS_NUMBA)
-BALL_ROWS = (*OURS_ROWS, "edt", "scipy", "scikit-image", "simpleitk")
-test_default_preset_opening = stage_test(opening, BALL_ROWS, CASES, STATES)
-test_default_preset_erosion = stage_test(erosion, BALL_ROWS, CASES, STATES)
-test_default_preset_closing = stage_test(closing, BALL_ROWS, CASES, STATES)
-test_default_preset_holes = stage_test(holes, (*OURS_ROWS, "fill_voids", "cc3d", "scipy", "simpleitk"), CASES, STATES)
-test_default_preset_flood = stage_test(
-    growth, (*OURS_ROWS, "cc3d", "scipy", "scikit-image", "simpleitk"), CASES, STATES
-)
-test_default_preset_median = stage_test(
-    smoothing, (*OURS_ROWS, "numpy sums", "numpy sums by slabs", "scipy", "scikit-image", "simpleitk"), CASES, STATES
-)
-test_default_preset_mask = stage_test(whole_mask, OURS_ROWS, CASES, STATES)
+BALLS = Panel((*OURS_ROWS, "edt"), small_only=("scipy", "scikit-image", "simpleitk"))
+HOLES = Panel((*OURS_ROWS, "fill_voids", "cc3d"), small_only=("scipy", "simpleitk"))
+FLOOD = Panel((*OURS_ROWS, "cc3d", "simpleitk"), small_only=("scipy", "scikit-image"))
+MEDIAN = Panel((*OURS_ROWS, "numpy sums", "numpy sums by slabs"), small_only=("scipy", "scikit-image", "simpleitk"))
+test_default_preset_opening = stage_test(opening, BALLS, CASES)
+test_default_preset_erosion = stage_test(erosion, BALLS, CASES)
+test_default_preset_closing = stage_test(closing, BALLS, CASES)
+test_default_preset_holes = stage_test(holes, HOLES, CASES)
+test_default_preset_flood = stage_test(growth, FLOOD, CASES)
+test_default_preset_median = stage_test(smoothing, MEDIAN, CASES)
+test_default_preset_mask = stage_test(whole_mask, Panel(OURS_ROWS), CASES)

@@ -1,10 +1,10 @@
 """Counting under the mask, and labels from the model. make bench BENCH="-k histogram" or "-k labels"."""
 
 import numpy as np
-from harness.inputs import CASES, lines_touched, load, lungs, tissue_table
+from harness.inputs import CASES, COLD_CASES, LARGE, lines_touched, load, lungs, tissue_table
 from harness.memory import N_THREADS, floor_s
 from harness.paired import OURS, OURS_BASELINE, OURS_NUMBA, Call, Group, ours
-from harness.rows import stage_test
+from harness.rows import Panel, stage_test
 from rivals import histogram as rivals
 
 from fastgmm.volume import apply_table, histogram
@@ -57,5 +57,14 @@ def labels(case: str, state: str) -> Group:
 
 
 OURS_ROWS = (OURS, OURS_BASELINE, OURS_NUMBA)
-test_histogram = stage_test(counts, (*OURS_ROWS, "numpy bincount", "numpy unique", "scipy", "scikit-image"), CASES)
-test_labels = stage_test(labels, (*OURS_ROWS, "numpy table", "numpy take", "numpy searchsorted", "scikit-learn"), CASES)
+HISTOGRAM = Panel(
+    at_full_size_too=(*OURS_ROWS, "numpy bincount", "numpy unique", "scikit-image"),
+    small_only=("scipy",),
+    strong=("numpy bincount",),
+)
+LABELS = Panel(
+    at_full_size_too=(*OURS_ROWS, "numpy table", "numpy take", "numpy searchsorted", "scikit-learn"),
+    strong=("numpy table", "numpy take"),
+)
+test_histogram = stage_test(counts, HISTOGRAM, CASES, cold=COLD_CASES, usual=(LARGE,))
+test_labels = stage_test(labels, LABELS, CASES, cold=COLD_CASES, usual=(LARGE,))

@@ -1,36 +1,23 @@
 """Reading a compressed scan to an array, writing labels. make bench BENCH="-k read" or "-k write"."""
 
 import gzip
-import shutil
-import tempfile
-from pathlib import Path
 
 import numpy as np
-import pytest
-from harness.inputs import REAL, SCANS, load, lungs, real_scan_path, tissue_table
+from harness.files import folder, scan_file
+from harness.inputs import LARGE, SCANS, load, lungs, tissue_table
 from harness.memory import floor_s
 from harness.paired import OURS, Call, Group
-from harness.rows import stage_test
+from harness.rows import Panel, stage_test
 from rivals import files
 
 from fastgmm.io import read_header, read_scan, write_labels
 from fastgmm.volume import apply_table
 
-FOLDER = Path(tempfile.mkdtemp(prefix="fastgmm_bench_"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def remove_files():
-    yield
-    shutil.rmtree(FOLDER, ignore_errors=True)
-
 
 def reading(case: str, state: str) -> Group:
     """From a file in the page cache to an int16 array. "inflate" rows know nothing of headers."""
     volume = load(case).volume
-    nrrd, nifti = files.write_inputs(volume, FOLDER)
-    if case == REAL:
-        nrrd = real_scan_path()
+    nrrd, nifti = scan_file(case, "nrrd"), scan_file(case, "nii.gz")
     shape = volume.shape
     calls = {
         OURS: Call(lambda: read_scan(nrrd).volume),
@@ -49,39 +36,38 @@ def reading(case: str, state: str) -> Group:
 def writing(case: str, state: str) -> Group:
     """Labels to a compressed file; everyone's file is read back and compared."""
     labels = apply_table(load(case).volume, tissue_table(), lungs(case))
-    scan = read_header(files.write_inputs(load(case).volume, FOLDER)[1])
+    scan, there = read_header(scan_file(case, "nii.gz")), folder()
 
     def ours():
-        write_labels(FOLDER / "ours.nii.gz", labels, scan)
-        return FOLDER / "ours.nii.gz"
+        write_labels(there / "ours.nii.gz", labels, scan)
+        return there / "ours.nii.gz"
 
     def plain(path):
         return np.frombuffer(gzip.decompress(path.read_bytes()), np.uint8).reshape(labels.shape)
 
     calls = {
         OURS: Call(ours, files.read_simpleitk),
-        "simpleitk": Call(lambda: files.write_simpleitk(FOLDER / "itk.nii.gz", labels), files.read_simpleitk),
-        "simpleitk level 1": Call(
-            lambda: files.write_simpleitk(FOLDER / "itk.nii.gz", labels, 1), files.read_simpleitk
-        ),
-        "nibabel": Call(lambda: files.write_nibabel(FOLDER / "nib.nii.gz", labels), files.read_simpleitk),
-        "pynrrd": Call(lambda: files.write_pynrrd(FOLDER / "py.nrrd", labels), files.read_simpleitk),
-        "pynrrd level 1": Call(lambda: files.write_pynrrd(FOLDER / "py.nrrd", labels, 1), files.read_simpleitk),
-        "deflate libdeflate": Call(lambda: files.deflate_libdeflate(FOLDER / "raw.gz", labels), plain),
+        "simpleitk": Call(lambda: files.write_simpleitk(there / "itk.nii.gz", labels), files.read_simpleitk),
+        "simpleitk level 1": Call(lambda: files.write_simpleitk(there / "itk.nii.gz", labels, 1), files.read_simpleitk),
+        "nibabel": Call(lambda: files.write_nibabel(there / "nib.nii.gz", labels), files.read_simpleitk),
+        "pynrrd": Call(lambda: files.write_pynrrd(there / "py.nrrd", labels), files.read_simpleitk),
+        "pynrrd level 1": Call(lambda: files.write_pynrrd(there / "py.nrrd", labels, 1), files.read_simpleitk),
+        "deflate libdeflate": Call(lambda: files.deflate_libdeflate(there / "raw.gz", labels), plain),
     }
     return Group("write labels", case, state, calls, floor_s(labels.nbytes, 0))
 
 
-test_read = stage_test(
-    reading,
+READ = Panel(
     (
         OURS, "fastgmm nifti", "simpleitk", "simpleitk view", "nibabel", "pynrrd", "inflate isa-l", "inflate zlib-ng",
         "inflate libdeflate",
     ),
-    SCANS,
+    strong=("simpleitk", "inflate isa-l"),
 )  # fmt: skip
-test_write = stage_test(
-    writing,
-    (OURS, "simpleitk", "simpleitk level 1", "nibabel", "pynrrd", "pynrrd level 1", "deflate libdeflate"),
-    SCANS,
+WRITE = Panel(
+    (OURS, "simpleitk", "simpleitk level 1", "nibabel", "pynrrd level 1", "deflate libdeflate"),
+    small_only=("pynrrd",),
+    strong=("simpleitk", "simpleitk level 1"),
 )
+test_read = stage_test(reading, READ, SCANS, cold=(LARGE,))
+test_write = stage_test(writing, WRITE, SCANS, cold=(LARGE,))

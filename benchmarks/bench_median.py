@@ -1,10 +1,10 @@
 """The published median of labels, 4 x 4 x 4. make bench BENCH="-k median"."""
 
 import numpy as np
-from harness.inputs import CASES, load, lungs, tissue_table
+from harness.inputs import CASES, COLD_CASES, LARGE, load, lungs, tissue_table
 from harness.memory import N_THREADS, floor_s
 from harness.paired import OURS, OURS_BASELINE, OURS_NUMBA, Call, Group, ours
-from harness.rows import stage_test
+from harness.rows import Panel, stage_test
 from rivals import median
 
 from fastgmm.volume import apply_table, median_filter
@@ -31,12 +31,13 @@ def published_median(case: str, state: str) -> Group:
         ),
         "numpy sums": Call(lambda: median.median_numpy(labels, SIZE, target())),
         "numpy sums by slabs": Call(lambda: median.median_numpy(labels, SIZE, target(), median.SLAB_BYTES)),
+        "scipy": Call(lambda: median.median_scipy(labels, SIZE, target())),
     }
-    if state == "warm":
-        calls["scipy"] = Call(lambda: median.median_scipy(labels, SIZE, target()))
     return Group("median 4x4x4", case, state, calls, floor_s(labels.nbytes, labels.nbytes))
 
 
-test_median = stage_test(
-    published_median, (OURS, OURS_BASELINE, OURS_NUMBA, "numpy sums", "numpy sums by slabs", "scipy"), CASES
+PANEL = Panel(
+    at_full_size_too=(OURS, OURS_BASELINE, OURS_NUMBA, "numpy sums", "numpy sums by slabs", "scipy"),
+    strong=("numpy sums", "numpy sums by slabs"),
 )
+test_median = stage_test(published_median, PANEL, CASES, cold=COLD_CASES, usual=(LARGE,))

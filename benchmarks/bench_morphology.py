@@ -2,15 +2,17 @@
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from harness.inputs import AIR_BELOW_HU, CASES, SCANS, load, lung_box
+from harness.inputs import AIR_BELOW_HU, CASES, COLD_CASES, LARGE, SCANS, load, lung_box
 from harness.memory import N_THREADS, floor_s
 from harness.paired import OURS, OURS_BASELINE, OURS_NUMBA, Call, Group, ours
-from harness.rows import stage_test
+from harness.rows import Panel, stage_test
 from rivals import morphology
 
 from fastgmm.volume import PackedMask, binary_closing_ball, binary_opening, threshold_below
 
 ITERATIONS, RADII = 3, (30, 20)
+# Lets edt, the best rival, take part in several rounds at full size.
+CLOSING_PATIENCE = 3.0
 KERNELS = {"n_jobs": N_THREADS}
 
 
@@ -84,20 +86,24 @@ def closing(case: str, state: str) -> Group:
         "fastgmm bool": Call(whole_bool),
         "edt": Call(lambda: morphology.close_edt(mask, radii)),
         "simpleitk distance": Call(lambda: morphology.close_simpleitk_distance(image, radii), as_bool),
+        "simpleitk": Call(lambda: morphology.close_simpleitk(image, radii), as_bool),
+        "scipy": Call(lambda: morphology.close_scipy(mask, radii)),
+        "scikit-image": Call(lambda: morphology.close_skimage(mask, radii)),
     }
-    if state == "warm":
-        calls |= {
-            "simpleitk": Call(lambda: morphology.close_simpleitk(image, radii), as_bool),
-            "scipy": Call(lambda: morphology.close_scipy(mask, radii)),
-            "scikit-image": Call(lambda: morphology.close_skimage(mask, radii)),
-        }
-    return Group("closing", case, state, calls, floor_s(2 * mask.size / 8, 2 * mask.size / 8))
+    floor = floor_s(2 * mask.size / 8, 2 * mask.size / 8)
+    return Group("closing", case, state, calls, floor, patience=CLOSING_PATIENCE if state == "warm" else 1.0)
 
 
 OURS_ROWS = (OURS, OURS_BASELINE, OURS_NUMBA, "fastgmm bool")
-test_opening = stage_test(
-    opening, (*OURS_ROWS, "numpy shifts", "numpy packed", "scipy", "simpleitk", "scikit-image"), CASES
+OPENING = Panel(
+    at_full_size_too=(*OURS_ROWS, "numpy shifts", "numpy packed", "scipy"),
+    small_only=("simpleitk", "scikit-image"),
+    strong=("numpy shifts", "numpy packed"),
 )
-test_closing = stage_test(
-    closing, (*OURS_ROWS, "edt", "simpleitk distance", "simpleitk", "scipy", "scikit-image"), SCANS
+CLOSING = Panel(
+    at_full_size_too=(*OURS_ROWS, "edt", "simpleitk"),
+    small_only=("simpleitk distance", "scipy", "scikit-image"),
+    strong=("edt",),
 )
+test_opening = stage_test(opening, OPENING, CASES, cold=COLD_CASES, usual=(LARGE,))
+test_closing = stage_test(closing, CLOSING, SCANS, cold=(LARGE,), usual=(LARGE,))

@@ -9,67 +9,53 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
-import pytest
-from harness.inputs import LARGE, REAL, SCANS, load, real_scan_path
+from harness.files import folder, scan_file
+from harness.inputs import LARGE, SCANS, SMALL, load
 from harness.memory import N_THREADS
-from harness.paired import OURS, Call, Group
-from harness.rows import stage_test
+from harness.paired import OURS, OURS_BASELINE, Call, Group
+from harness.rows import Panel, stage_test
 from rivals import files
 
 HERE = Path(__file__).parent
 N_SCANS, N_INFLATIONS = 10, 9
 # What a process may take beside the scan, two label volumes and the compressed file.
 ALLOWANCE_MIB = 80e6 / 2**20
-# A process of half a minute still takes part in several rounds; the published method does not.
-VERY_SLOW_S = 30.0
-FOLDER = Path(tempfile.mkdtemp(prefix="fastgmm_bench_"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def remove_files():
-    yield
-    shutil.rmtree(FOLDER, ignore_errors=True)
+# For the libraries that ask for a number.
+THREADS = {"OMP_NUM_THREADS": str(N_THREADS), "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(N_THREADS)}
+# The composition takes part in several rounds, the published method in one.
+PATIENCE = 10.0
 
 
 class Process:
-    """A command that is timed; remembers processor time and peak memory of each run in `extra`."""
+    """A command that is timed; `extra` takes the processor time, and the peak memory of the first run."""
 
-    def __init__(self, command, extra: dict[str, float]) -> None:
-        self.command = [sys.executable, *map(str, command)]
+    def __init__(self, command, extra: dict[str, float], **environment: str) -> None:
+        self.command = list(map(str, command))
+        self.environment = {**os.environ, **THREADS, **environment}
         self.extra = extra
         self.cpu_s: list[float] = []
 
     def __call__(self) -> None:
-        process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment())
-        messages = process.stderr.read()
+        command, peak = self.command, folder() / "peak"
+        if "peak_mib" not in self.extra:
+            command = [str(HERE / "harness" / "peak.py"), str(peak), *command]
+        process = subprocess.Popen(
+            [sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self.environment
+        )
+        with process.stderr:
+            messages = process.stderr.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             raise RuntimeError(f"{' '.join(self.command)}: {messages.decode()[-500:]}")
         self.cpu_s.append(usage.ru_utime + usage.ru_stime)
         self.extra["cpu_s"] = statistics.median(self.cpu_s)
-        self.extra["peak_mib"] = max(self.extra.get("peak_mib", 0.0), usage.ru_maxrss / 1024)
-
-
-def environment() -> dict[str, str]:
-    """This process's, with two threads for the libraries that ask for a number."""
-    threads = {"OMP_NUM_THREADS": str(N_THREADS), "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(N_THREADS)}
-    return {**os.environ, **threads}
-
-
-def scan_path(case: str) -> Path:
-    """The scan as a compressed file."""
-    if case == REAL:
-        return real_scan_path()
-    path = FOLDER / f"{case.replace(' ', '_')}.nrrd"
-    if not path.exists():
-        files.write_inputs(load(case).volume, FOLDER)[0].rename(path)
-    return path
+        if "peak_mib" not in self.extra:
+            self.extra["peak_mib"] = int(peak.read_text()) / 2**20
 
 
 def inflate_s(path: Path) -> float:
@@ -85,43 +71,43 @@ def inflate_s(path: Path) -> float:
 def volumes(pattern: str):
     """Labels and median from the files of a run."""
     return lambda _: tuple(
-        files.read_simpleitk(next(FOLDER.glob(pattern.format(kind=kind)))) for kind in ("labels", "median")
+        files.read_simpleitk(next(folder().glob(pattern.format(kind=kind)))) for kind in ("labels", "median")
     )
 
 
 def one_scan(case: str, preset: str) -> Group:
     """One scan in one process."""
-    path, size = scan_path(case), load(case).volume.size
-    names = [OURS, "fastgmm label", "best packages", "published method"]
-    extra: dict[str, dict[str, float]] = {who: {} for who in names}
+    path, size = scan_file(case, "nrrd"), load(case).volume.size
+    extra: dict[str, dict[str, float]] = {who: {} for who in PROGRAMS}
     limit = (2 * size + 2 * size + path.stat().st_size) / 2**20 + ALLOWANCE_MIB
-    extra[OURS]["limit_mib"] = extra["fastgmm label"]["limit_mib"] = limit
     calls = {}
-    for who, verb, folder in ((OURS, "run", "run"), ("fastgmm label", "label", "label")):
-        command = ["-m", "fastgmm", verb, path, "-o", FOLDER / folder, "--preset", preset, "--overwrite"]
-        calls[who] = Call(Process(command, extra[who]), volumes(f"{folder}/{path.stem}_{{kind}}.nrrd"))
+    for who, verb, level in OURS_RUNS:
+        out = folder() / who.replace(" ", "_")
+        command = ["-m", "fastgmm", verb, path, "-o", out, "--preset", preset, "--overwrite"]
+        extra[who]["limit_mib"] = limit
+        calls[who] = Call(Process(command, extra[who], **level), volumes(f"{out.name}/{path.stem}_{{kind}}.nrrd"))
     if preset == "published":
         for who, program in (("best packages", "best_packages.py"), ("published method", "published_method.py")):
-            outputs = [FOLDER / f"{program}_{kind}.nrrd" for kind in ("labels", "median")]
+            outputs = [folder() / f"{program}_{kind}.nrrd" for kind in ("labels", "median")]
             calls[who] = Call(
                 Process([HERE / program, path, *outputs], extra[who]), volumes(f"{program}_{{kind}}.nrrd")
             )
-    return Group(f"process {preset}", case, "warm", calls, inflate_s(path), extra=extra, very_slow_s=VERY_SLOW_S)
+    return Group(f"process {preset}", case, "warm", calls, inflate_s(path), extra=extra, patience=PATIENCE)
 
 
 def ten_scans(case: str, preset: str) -> Group:
     """Ten copies of a scan in one call; the answer is that all outputs are equal to the first one's."""
-    path = scan_path(case)
-    copies = [FOLDER / f"copy{i}.nrrd" for i in range(N_SCANS)]
+    path = scan_file(case, "nrrd")
+    copies = [folder() / f"copy{i}.nrrd" for i in range(N_SCANS)]
     for copy in copies:
         if not copy.exists():
             shutil.copy(path, copy)
     extra: dict[str, dict[str, float]] = {OURS: {}}
-    command = ["-m", "fastgmm", "run", *copies, "-o", FOLDER / "ten", "--preset", preset, "--overwrite"]
+    command = ["-m", "fastgmm", "run", *copies, "-o", folder() / "ten", "--preset", preset, "--overwrite"]
 
     def all_equal(_):
         first, *others = (
-            (FOLDER / "ten" / f"copy{i}_median.nrrd").read_bytes().partition(b"\n\n")[2] for i in range(N_SCANS)
+            (folder() / "ten" / f"copy{i}_median.nrrd").read_bytes().partition(b"\n\n")[2] for i in range(N_SCANS)
         )
         if any(other != first for other in others):
             raise ValueError("the outputs of equal scans differ")
@@ -129,7 +115,7 @@ def ten_scans(case: str, preset: str) -> Group:
 
     calls = {OURS: Call(Process(command, extra[OURS]), all_equal)}
     floor_s = N_SCANS * inflate_s(path) / N_THREADS
-    return Group(f"ten scans {preset}", case, "warm", calls, floor_s, extra=extra, very_slow_s=VERY_SLOW_S)
+    return Group(f"ten scans {preset}", case, "warm", calls, floor_s, extra=extra, patience=PATIENCE)
 
 
 def process_published(case: str, state: str) -> Group:
@@ -148,10 +134,15 @@ def ten_default(case: str, state: str) -> Group:
     return ten_scans(case, "default")
 
 
-CASES = tuple(case for case in SCANS if case.startswith((LARGE, REAL)) or "827" in case)
-STATES = ("warm",)
-PROGRAMS = (OURS, "fastgmm label", "best packages", "published method")
-test_process_published = stage_test(process_published, PROGRAMS, CASES, STATES)
-test_process_default = stage_test(process_default, PROGRAMS[:2], CASES, STATES)
-test_ten_scans_published = stage_test(ten_published, (OURS,), (LARGE,), STATES)
-test_ten_scans_default = stage_test(ten_default, (OURS,), (LARGE,), STATES)
+CASES = tuple(case for case in SCANS if case != SMALL)
+OURS_RUNS = (
+    (OURS, "run", {}),
+    (OURS_BASELINE, "run", {"FASTGMM_SIMD": "baseline"}),
+    ("fastgmm label", "label", {}),
+)
+RIVALS = ("best packages", "published method")
+PROGRAMS = (*(who for who, _, _ in OURS_RUNS), *RIVALS)
+test_process_published = stage_test(process_published, Panel(PROGRAMS), CASES)
+test_process_default = stage_test(process_default, Panel(PROGRAMS[: -len(RIVALS)]), CASES)
+test_ten_scans_published = stage_test(ten_published, Panel((OURS,)), (LARGE,))
+test_ten_scans_default = stage_test(ten_default, Panel((OURS,)), (LARGE,))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from summary import Line
 
+_MOST_COLUMNS = 3
 _OURS, _BOUND, _RIVAL = "#0072b2", "#999999", "#d55e00"
 
 
@@ -28,29 +30,41 @@ def draw(stage: str, lines: list[Line], folder: Path) -> Path:
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
-    from summary import is_ours
 
+    n_columns = min(_MOST_COLUMNS, len(lines))
+    n_rows = -(-len(lines) // n_columns)
     n_bars = max(len(line.medians) for line in lines)
-    figure, axes = plt.subplots(
-        1, len(lines), figsize=(2.6 * len(lines) + 1.6, 0.26 * n_bars + 1.3), squeeze=False, layout="constrained"
+    size = (3.4 * n_columns + 0.6, n_rows * (0.24 * n_bars + 1.0) + 0.5)
+    figure, axes = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, layout="constrained")
+    for axis in axes.flat[len(lines) :]:
+        axis.set_visible(False)
+    for axis, line in zip(axes.flat, lines, strict=False):
+        _draw_bars(axis, line)
+    figure.suptitle(
+        f"{stage}: median times in ms, warm. Blue: fastgmm, orange: rivals, grey: a part of the work", fontsize=9
     )
-    for axis, line in zip(axes[0], lines, strict=True):
-        names = sorted(line.medians, key=line.medians.__getitem__, reverse=True)
-        ms = [1e3 * line.medians[name] for name in names]
-        colours = [_OURS if name.startswith("fastgmm") else _BOUND if is_ours(name) else _RIVAL for name in names]
-        axis.barh(names, ms, color=colours)
-        for height, value in enumerate(ms):
-            axis.text(value * 1.15, height, f"{value:.3g}", va="center", fontsize=7)
-        lowest = min([*ms, *([1e3 * line.floor_s] if line.floor_s else [])])
-        axis.set_xscale("log")
-        axis.set_xlim(lowest / 2, max(ms) * 8)
-        if line.floor_s:
-            axis.axvline(1e3 * line.floor_s, color="black", linewidth=1, linestyle="--")
-        axis.set_title(line.case, fontsize=8)
-        axis.tick_params(labelsize=7)
-        axis.set_xlabel("ms", fontsize=7)
-    figure.suptitle(f"{stage}: median times, warm (dashed: floor)", fontsize=9)
-    path = folder / f"{''.join(c if c.isalnum() else '_' for c in stage)}.png"
-    figure.savefig(path, dpi=80)
+    path = folder / f"{'_'.join(filter(None, re.split('[^a-z0-9]+', stage.lower())))}.png"
+    figure.savefig(path, dpi=90)
     plt.close(figure)
     return path
+
+
+def _draw_bars(axis: Any, line: Line) -> None:
+    from summary import is_ours
+
+    names = sorted(line.medians, key=line.medians.__getitem__, reverse=True)
+    ms = [1e3 * line.medians[name] for name in names]
+    colours = [_OURS if name.startswith("fastgmm") else _BOUND if is_ours(name) else _RIVAL for name in names]
+    floor_ms = [1e3 * line.floor_s] if line.floor_s else []
+    for value in floor_ms:
+        axis.axvline(value, color="black", linewidth=1, linestyle="--", zorder=3)
+    axis.barh(names, ms, color=colours)
+    for height, value in enumerate(ms):
+        text = f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        axis.text(value * 1.12, height, text, va="center", fontsize=7, bbox=box, zorder=4)
+    axis.set_xscale("log")
+    axis.set_xlim(min(ms + floor_ms) / 2, max(ms) * 6)
+    note = f", floor {floor_ms[0]:.3g} (dashed)" if floor_ms else ""
+    axis.set_title(f"{line.case}{note}", fontsize=8)
+    axis.tick_params(labelsize=7)

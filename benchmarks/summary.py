@@ -1,6 +1,7 @@
 """From the JSON of a run to the table and the charts of benchmarks/README.md.
 
-    python benchmarks/summary.py RUN.json [--readme benchmarks/README.md] [--charts benchmarks/results]
+    python benchmarks/summary.py RUN.json [--readme benchmarks/README.md] [--charts benchmarks/results/charts] \\
+        [--numbers docs/performance.md] [--pack benchmarks/results]
 
 Without --readme the table is printed.
 """
@@ -9,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from targets import TARGETS
+from targets import BEST, TARGETS, Target
 
-OURS = "fastgmm"
+OURS, BASELINE = "fastgmm", "fastgmm baseline"
 START, END = "<!-- table: made by summary.py -->", "<!-- end of the table -->"
+# In other pages: the rows of a stage, `<!-- numbers: opening -->` … `<!-- end -->`.
+NUMBERS = re.compile(r"(<!-- numbers: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 class Line(NamedTuple):
@@ -75,7 +79,7 @@ def table(lines: list[Line]) -> list[str]:
     ]
     for line in lines:
         best, *others = line.rivals or [""]
-        baseline = line.medians.get("fastgmm baseline")
+        baseline = line.medians.get(BASELINE)
         cells = [
             line.stage,
             line.case,
@@ -95,7 +99,7 @@ def table(lines: list[Line]) -> list[str]:
 
 def _bounds(line: Line) -> list[str]:
     """Rows that are neither rival nor the two main rows of ours."""
-    return [who for who in line.medians if is_ours(who) and who not in (OURS, "fastgmm baseline")]
+    return [who for who in line.medians if is_ours(who) and who not in (OURS, BASELINE)]
 
 
 def _name(line: Line, who: str) -> str:
@@ -113,24 +117,38 @@ def _number(ratio: float | None) -> str:
 
 
 def target_table(lines: list[Line]) -> list[str]:
-    """Return the targets and what this run shows of them."""
+    """Return the targets and what this run shows of them, for the level of the run and for the baseline."""
     text = [
-        "| target | input | level | asked | measured | reached |",
-        "| --- | --- | --- | ---: | ---: | --- |",
+        "| stage | input | floor ms | fastgmm ms | baseline ms | against | its ms | asked | measured | reached "
+        "| baseline: asked | measured | reached |",
+        "| --- | --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | --- | ---: | ---: | --- |",
     ]
     by_key = {line.key: line for line in lines}
     for target in TARGETS:
         line = by_key.get(target.key)
-        measured = None if line is None else target.measured(line)
-        if measured is None:
+        if line is None or target.measured(line, OURS) is None:
             continue
-        reached = measured >= target.asked if target.at_least else measured <= target.asked
-        asked = f"{'≥' if target.at_least else '≤'} {target.asked:g}"
-        text.append(
-            f"| {target.text} | {line.case}, {line.state} | {target.level} | {asked} | {_number(measured)} "
-            f"| {'yes' if reached else '**no**'} |"
-        )
+        rival = target.rival(line)
+        if target.against == BEST and any(rival == other.against for other in TARGETS if other.key == target.key):
+            continue
+        cells = [
+            target.text, line.case if line.state == "warm" else f"{line.case}, {line.state}",
+            _ms(line.floor_s), _ms(line.medians[OURS]), _ms(line.medians.get(BASELINE)),
+            f"{_name(line, rival)}{', the best' if target.against == BEST else ''}" if rival else target.against,
+            _ms(line.medians.get(rival)),
+            *_verdict(target, target.asked, target.measured(line, OURS)),
+            *_verdict(target, target.asked_of_baseline, target.measured(line, BASELINE)),
+        ]  # fmt: skip
+        text.append("| " + " | ".join(cells) + " |")
     return text
+
+
+def _verdict(target: Target, asked: float | None, measured: float | None) -> tuple[str, str, str]:
+    """What was asked, what was measured, whether it is enough."""
+    if asked is None or measured is None:
+        return "", _number(measured) if asked is None else "", ""
+    bound = f"{'≤' if target.is_limit else '≥'} {asked:.3g}"
+    return bound, _number(measured), "yes" if target.is_reached(measured, asked) else "**no**"
 
 
 def machine_text(document: dict[str, Any]) -> list[str]:
@@ -178,6 +196,34 @@ def stage_lines(lines: list[Line]) -> list[str]:
     return text
 
 
+def with_numbers(page: str, lines: list[Line]) -> str:
+    """Return a page with the rows of the stages that it names as this run has them."""
+
+    def rows(match: re.Match[str]) -> str:
+        start, stage, end = match.groups()
+        found = [line for line in lines if line.stage == stage]
+        return f"{start}\n{chr(10).join(short_table(found))}\n\n{end}" if found else match.group()
+
+    return NUMBERS.sub(rows, page)
+
+
+def short_table(lines: list[Line]) -> list[str]:
+    """Return floor, ours and the best rival of one stage."""
+    text = [
+        "| input | memory | floor ms | fastgmm ms | ÷ floor | baseline ms | best rival | ms | × ours |",
+        "| --- | --- | ---: | ---: | ---: | ---: | --- | ---: | ---: |",
+    ]
+    for line in lines:
+        best = next(iter(line.rivals), "")
+        cells = [
+            line.case, line.state, _ms(line.floor_s), _ms(line.medians[OURS]), _number(line.over_floor),
+            _ms(line.medians.get(BASELINE)), _name(line, best), _ms(line.medians.get(best)),
+            _number(line.over_ours.get(best)),
+        ]  # fmt: skip
+        text.append("| " + " | ".join(cells) + " |")
+    return text
+
+
 def document_text(document: dict[str, Any]) -> str:
     """Return all tables of a run in Markdown."""
     lines = lines_of(document)
@@ -185,11 +231,20 @@ def document_text(document: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
+def packed(document: dict[str, Any]) -> str:
+    """Return a run as JSON with one line per row: a third of the size."""
+    head = json.dumps({**document, "benchmarks": []}, indent=1)
+    rows = ",\n".join(json.dumps(row) for row in document["benchmarks"])
+    return head.replace('"benchmarks": []', f'"benchmarks": [\n{rows}\n ]') + "\n"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
     parser.add_argument("--readme", type=Path)
     parser.add_argument("--charts", type=Path)
+    parser.add_argument("--pack", type=Path, help="a folder of runs to store in one line per row")
+    parser.add_argument("--numbers", type=Path, help="a page that shows rows of some stages")
     options = parser.parse_args()
     document = json.loads(options.run.read_text(encoding="utf-8"))
     text = document_text(document)
@@ -200,6 +255,11 @@ def main() -> None:
         before, _, rest = page.partition(START)
         _, _, after = rest.partition(END)
         options.readme.write_text(f"{before}{START}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+    if options.numbers is not None:
+        page = options.numbers.read_text(encoding="utf-8")
+        options.numbers.write_text(with_numbers(page, lines_of(document)), encoding="utf-8")
+    for stored in options.pack.glob("*/[0-9]*.json") if options.pack else ():
+        stored.write_text(packed(json.loads(stored.read_text(encoding="utf-8"))), encoding="utf-8")
     if options.charts is not None:
         from charts import draw_all
 

@@ -23,6 +23,7 @@ REAL = "p002 133x512x512"
 THORAXES = (SMALL, LARGE, *((LARGEST,) if os.environ.get("FASTGMM_BENCH_LARGEST") == "1" else ()))
 SCANS = (*THORAXES, REAL)
 CASES = (*THORAXES, *NOISE, REAL)
+COLD_CASES = (SMALL, LARGE)
 
 
 class Input(NamedTuple):

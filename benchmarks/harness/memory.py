@@ -1,8 +1,9 @@
-"""Warm and cold memory, and the bandwidth of this machine.
+"""Memory as warm, usual and cold groups have it, and the bandwidth of this machine.
 
 Warm: freed memory stays with the process (glibc's `mallopt`), so that no package pays for the first touch of its
-results, whether or not it can write into an array it is given. Cold: freed memory goes back to the system, fastgmm
-keeps no scratch, and the caches hold something else.
+results, whether or not it can write into an array it is given. Usual: the allocator as it comes, so that a package that
+allocates large arrays pays for their first touch at every call, as in a user's script. Cold: freed memory goes back to
+the system, fastgmm keeps no scratch, and the caches hold something else.
 """
 
 import ctypes

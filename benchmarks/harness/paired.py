@@ -1,12 +1,13 @@
 """Paired runs: all who do the same work take turns, round by round, and each becomes a row of pytest-benchmark.
 
 A group is a stage on an input in one state of memory. Everyone's answer is compared with fastgmm's before anything is
-timed. Then come the rounds, in an order that shifts by one each time. Who needs more than 3 s takes part in the first
-3 rounds, who needs more than 6 s is timed once, at the check. A call of less than 0.2 s is preceded by an untimed one
-in warm groups. Ratios are taken round by round against fastgmm, then their median.
+timed. Then come the rounds, in an order that shifts by one each time: nine for fastgmm and for who needs less than
+0.3 s, fewer for slower rivals (`ROUNDS_BELOW`); who needs 3 s or more is timed once, at the check. A call of less than
+0.1 s is preceded by an untimed one in warm groups. Ratios are taken round by round against fastgmm, then their median.
 """
 
 import gc
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -20,7 +21,9 @@ from fastgmm.backends import BACKENDS, can_use
 from harness import memory
 
 OURS, OURS_BASELINE, OURS_NUMBA = "fastgmm", "fastgmm baseline", "fastgmm numba"
-ROUNDS, SLOW_ROUNDS, SLOW_S, VERY_SLOW_S, QUICK_S = 9, 3, 3.0, 6.0, 0.2
+ROUNDS, QUICK_S = int(os.environ.get("FASTGMM_BENCH_ROUNDS", "9")), 0.1
+# Rounds of a rival by the seconds of its first call, times `patience`; none after the check where it takes longer.
+ROUNDS_BELOW = ((0.3, ROUNDS), (1.5, min(5, ROUNDS)), (3.0, min(3, ROUNDS)))
 
 
 def ours(make: Callable[..., "Call"]) -> dict[str, "Call"]:
@@ -66,7 +69,7 @@ class Group:
     state: str
     calls: dict[str, Call]
     floor_s: float | None = None
-    very_slow_s: float = VERY_SLOW_S
+    patience: float = 1.0
     times: dict[str, list[float]] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     extra: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -82,27 +85,25 @@ class Group:
 
 def measure(group: Group) -> Group:
     """Check all answers, then time all in turn."""
-    memory.return_freed_memory() if group.is_cold else memory.keep_freed_memory()
+    memory.keep_freed_memory() if group.state == "warm" else memory.return_freed_memory()
     first_s = _check(group)
     taking_part = [who for who in group.calls if who not in group.problems]
-    group.times = {who: [] for who in taking_part}
-    for who in taking_part:
-        if first_s[who] > group.very_slow_s:
-            group.times[who].append(first_s[who])
+    n_rounds = {who: _n_rounds(who, first_s[who] / group.patience) for who in taking_part}
+    group.times = {who: [] if n_rounds[who] else [first_s[who]] for who in taking_part}
     for number in range(ROUNDS):
         shift = number % len(taking_part)
         for who in taking_part[shift:] + taking_part[:shift]:
-            if number < _n_rounds(first_s[who], group.very_slow_s):
+            if number < n_rounds[who]:
                 quick = first_s[who] < QUICK_S and not group.is_cold
                 group.times[who].append(_time(group, who, untimed_first=quick))
     memory.return_freed_memory()
     return group
 
 
-def _n_rounds(first_s: float, very_slow_s: float) -> int:
-    if first_s > very_slow_s:
-        return 0
-    return SLOW_ROUNDS if first_s > SLOW_S else ROUNDS
+def _n_rounds(who: str, first_s: float) -> int:
+    if who in (OURS, OURS_BASELINE):
+        return ROUNDS
+    return next((n for limit_s, n in ROUNDS_BELOW if first_s < limit_s), 0)
 
 
 def _check(group: Group) -> dict[str, float]:

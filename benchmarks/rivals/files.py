@@ -6,15 +6,6 @@ import SimpleITK as sitk  # noqa: N813
 _IN, _OUT = 1 << 16, 1 << 18
 
 
-def write_inputs(volume, folder):
-    """Write a volume as .nrrd and .nii.gz with SimpleITK's usual compression; return the two paths."""
-    image = sitk.GetImageFromArray(volume)
-    paths = folder / "scan.nrrd", folder / "scan.nii.gz"
-    for path in paths:
-        sitk.WriteImage(image, path, useCompression=True)
-    return paths
-
-
 def read_simpleitk(path):
     """SimpleITK, and the copy to NumPy."""
     return sitk.GetArrayFromImage(sitk.ReadImage(path))
