@@ -40,13 +40,16 @@ def draw(stage: str, lines: list[Line], folder: Path) -> Path:
         axis.set_visible(False)
     for axis, line in zip(axes.flat, lines, strict=False):
         _draw_bars(axis, line)
-    figure.suptitle(
-        f"{stage}: median times in ms, warm. Blue: fastgmm, orange: rivals, grey: a part of the work", fontsize=9
-    )
+    figure.suptitle(f"{stage}: median times in ms, warm", fontsize=9)
+    figure.supxlabel("blue: fastgmm, orange: rivals, grey: a part of the work, dashed: floor", fontsize=7)
     path = folder / f"{'_'.join(filter(None, re.split('[^a-z0-9]+', stage.lower())))}.png"
     figure.savefig(path, dpi=90)
     plt.close(figure)
     return path
+
+
+def _ms(value: float) -> str:
+    return f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
 
 
 def _draw_bars(axis: Any, line: Line) -> None:
@@ -60,11 +63,11 @@ def _draw_bars(axis: Any, line: Line) -> None:
         axis.axvline(value, color="black", linewidth=1, linestyle="--", zorder=3)
     axis.barh(names, ms, color=colours)
     for height, value in enumerate(ms):
-        text = f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
-        axis.text(value * 1.12, height, text, va="center", fontsize=7, bbox=box, zorder=4)
+        axis.text(value * 1.12, height, _ms(value), va="center", fontsize=7, bbox=box, zorder=4)
     axis.set_xscale("log")
-    axis.set_xlim(min(ms + floor_ms) / 2, max(ms) * 6)
-    note = f", floor {floor_ms[0]:.3g} (dashed)" if floor_ms else ""
+    low, high = min(ms + floor_ms) / 2, max(ms)
+    axis.set_xlim(low, high * max(3, (high / low) ** 0.25))
+    note = f", floor {_ms(floor_ms[0])}" if floor_ms else ""
     axis.set_title(f"{line.case}{note}", fontsize=8)
     axis.tick_params(labelsize=7)
