@@ -1,7 +1,7 @@
 // Which instruction set the kernels use, chosen once when the library is loaded.
 //
-// A kernel's inner loops stand in one file `<family>_rows.inl` of plain functions without includes. Its .cpp
-// file says
+// A kernel's inner loops stand in one file `<family>_rows.inl` of plain functions; it includes
+// nothing but such text. Its .cpp file says
 //     #define FG_KERNELS "core/<family>_rows.inl"
 //     #include "core/foreach_simd.h"
 // which compiles that text into the namespaces fg::baseline, fg::avx2 and fg::avx512 (only the first where

@@ -112,6 +112,21 @@ class TestGrowRegion:
         assert (region.count(), threshold) == (24, -950)
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32], ids=lambda dtype: dtype.__name__)
+def test_every_simd_level_floods_and_grows_alike(simd, dtype):
+    rng = np.random.default_rng(5)
+    for nx in (64, 333, 515):
+        volume = ndimage.uniform_filter(rng.integers(0, 120, (5, 24, nx)), 2).astype(dtype)
+        seeds = [rng.random(volume.shape) < 0.002 for _ in range(3)]
+        region, threshold = grow_region(volume, seeds[0], [40, 55, 70], 10**6, backend="cpp")
+        expected, expected_threshold = regions_by_labels(volume, seeds[0], [40, 55, 70], 10**6)
+        np.testing.assert_array_equal(region.to_array(), expected)
+        assert threshold == expected_threshold
+        found = geodesic_flood(volume < 62, seeds, backend="cpp")
+        for part, grown in zip(found, flood_by_dilation(volume < 62, seeds), strict=True):
+            np.testing.assert_array_equal(part.to_array(), grown)
+
+
 @given(shape=SHAPES, density=st.floats(0.4, 1.0), seed=st.integers(0, 999))
 def test_holes_are_filled_as_by_scipy(backend, shape, density, seed):
     mask = np.random.default_rng(seed).random(shape) < density

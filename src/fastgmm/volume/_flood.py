@@ -112,7 +112,8 @@ def grow_region(
 
     Notes
     -----
-    Each voxel is seen once, whatever the number of thresholds.
+    Each region grows from the one before. The cost is that of the words at their surfaces and of the voxels these stand
+    for, once per threshold.
 
     Examples
     --------

@@ -17,7 +17,7 @@ def geodesic_flood(mask: PackedMask, seeds: list[PackedMask], n_jobs: int) -> li
 def grow_region(
     volume: AnyArray, seeds: PackedMask, thresholds: list[int], max_voxels: int, n_jobs: int
 ) -> tuple[PackedMask, int]:
-    """See each voxel once, in queues by threshold; one thread."""
+    """Take whole runs below each threshold, from the region of the one before; one thread."""
     region = PackedMask.empty(seeds.shape)
     level = _core.grow_region(volume, seeds.words, thresholds=thresholds, max_voxels=max_voxels, out_words=region.words)
     return region, level
