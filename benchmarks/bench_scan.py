@@ -27,7 +27,7 @@ ALLOWANCE_MIB = 80e6 / 2**20
 # For the libraries that ask for a number.
 THREADS = {"OMP_NUM_THREADS": str(N_THREADS), "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(N_THREADS)}
 # The composition takes part in several rounds, the published method in one.
-PATIENCE = 10.0
+PATIENCE = 5.0
 
 
 class Process:
