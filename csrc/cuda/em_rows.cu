@@ -103,15 +103,17 @@ extern "C" __global__ void __launch_bounds__(kRows)
   }
 }
 
-// The share of row `row` in component k is shares[row * row_stride + k * component_stride], times ratios[row]
-// if given.
+// The share of row `row` in component k is values[row * row_stride + k * component_stride], 1 without values,
+// times ratios[row] if given; with labels (n) it is 0 for all components but the row's own.
 struct Shares {
   const double* values;
   long long row_stride, component_stride;
   const double* ratios;
+  const int* labels;
 
   __device__ double at(long long row, int k) const {
-    const double share = values[row * row_stride + k * component_stride];
+    if (labels && labels[row] != k) return 0.0;
+    const double share = values ? values[row * row_stride + k * component_stride] : 1.0;
     return ratios ? share * ratios[row] : share;
   }
 };
@@ -159,11 +161,11 @@ __device__ void stage_centred(const Rows<FG_REAL>& rows, long long first, int n_
 extern "C" __global__ void __launch_bounds__(kThreads)
     em_moments_full(const FG_REAL* values, long long row_stride, long long feature_stride, long long n,
                     long long d, const double* share_values, long long share_row_stride,
-                    long long share_component_stride, const double* ratios, long long n_components,
-                    const double* means, long long tile_rows, double* partial) {
+                    long long share_component_stride, const double* ratios, const int* labels,
+                    long long n_components, const double* means, long long tile_rows, double* partial) {
   CU_DYN_SHARED(double, staged);
   const Rows<FG_REAL> rows{values, row_stride, feature_stride, n};
-  const Shares shares{share_values, share_row_stride, share_component_stride, ratios};
+  const Shares shares{share_values, share_row_stride, share_component_stride, ratios, labels};
   const int k = static_cast<int>(blockIdx.x % n_components), n_features = static_cast<int>(d);
   const int n_rows = static_cast<int>(tile_rows), n_blocks = (n_features + kTile) / kTile;
   const int n_pairs = n_blocks * (n_blocks + 1) / 2, per_group = min(n_pairs, kThreads);
@@ -196,11 +198,11 @@ extern "C" __global__ void __launch_bounds__(kThreads)
 extern "C" __global__ void __launch_bounds__(kThreads)
     em_moments_diagonal(const FG_REAL* values, long long row_stride, long long feature_stride, long long n,
                         long long d, const double* share_values, long long share_row_stride,
-                        long long share_component_stride, const double* ratios, long long n_components,
-                        const double* means, long long has_second, double* partial) {
+                        long long share_component_stride, const double* ratios, const int* labels,
+                        long long n_components, const double* means, long long has_second, double* partial) {
   CU_SHARED(double, slots, [3 * kThreads]);
   const Rows<FG_REAL> rows{values, row_stride, feature_stride, n};
-  const Shares shares{share_values, share_row_stride, share_component_stride, ratios};
+  const Shares shares{share_values, share_row_stride, share_component_stride, ratios, labels};
   const int k = static_cast<int>(blockIdx.x % n_components);
   const int per_group = static_cast<int>(min(d, static_cast<long long>(kThreads)));
   const int groups = kThreads / per_group, group = threadIdx.x / per_group;

@@ -22,3 +22,10 @@ def to_host(value: Any) -> Any:
 def array_module(value: Any) -> Any:
     """Return the module, NumPy or CuPy, that the array belongs to; NumPy for anything else."""
     return sys.modules["cupy"] if is_device_array(value) else np
+
+
+def to_device(value: Any) -> Any:
+    """Return an array as CuPy's: uploaded if it is NumPy's."""
+    import cupy
+
+    return cupy.asarray(value)

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from fastgmm._arrays import to_device
 from fastgmm._checks import on_device
 from fastgmm._packed_mask import PackedMask
 from fastgmm.backends._contract import Backend
@@ -66,6 +67,18 @@ def choose_backend(name: str = "auto", *arrays: Any) -> str:
         way_out = "cupy.asarray" if asked == "cuda" else "cupy.asnumpy"
         raise TypeError(f"backend {asked!r} does not take {memory} arrays; move them with {way_out}")
     return asked
+
+
+def backend_for(name: str, X: Any) -> str:
+    """Return the name of the backend for rows that may be uploaded: cuda takes NumPy's too where it is named."""
+    return choose_backend(name, X) if on_device(X) else choose_backend(name)
+
+
+def arrays_for(kernels: Any, *arrays: Any) -> tuple[Any, ...]:
+    """Return arrays (or None) where the kernels take them: for cuda those of NumPy are uploaded."""
+    if kernels is not _loaded.get("cuda"):
+        return arrays
+    return tuple(array if array is None else to_device(array) for array in arrays)
 
 
 def get_backend(name: str = "auto", *arrays: Any) -> Backend:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from fastgmm._arrays import array_module, to_host
 from fastgmm._types import AnyArray, Float64Array, Int32Array, Int64Array
 from fastgmm.backends._contract import KMEANS_ROWS, Clusters, Mixture
-from fastgmm.mixture._rows import ArrayRows, first_guess
+from fastgmm.mixture._rows import ArrayRows, first_guess, rows_at
 
 _MAX_ITER = 300
 _TOLERANCE = 1e-4  # share of the mean variance of the features: less movement of all centres ends the steps
@@ -18,7 +19,7 @@ _TOLERANCE = 1e-4  # share of the mean variance of the features: less movement o
 def kmeans_labels(rows: ArrayRows, n_clusters: int, random_state: Any) -> tuple[Int32Array, int]:
     """Return the cluster of each row, shape (n,), and the number of clusters that have rows.
 
-    random_state : RandomState, used exactly as scikit-learn uses it.
+    random_state : RandomState, used exactly as scikit-learn uses it. The labels are where the rows are.
 
     Notes
     -----
@@ -33,7 +34,7 @@ def kmeans_labels(rows: ArrayRows, n_clusters: int, random_state: Any) -> tuple[
     origin, variance = _mean_and_variance(rows)
     chosen = kmeans_seeds(rows, origin, n_clusters, random_state)
     centres = _rows_at(rows, chosen, origin)
-    labels: Int32Array = np.full(len(rows.X), -1, np.int32)
+    labels: Int32Array = array_module(rows.X).full(len(rows.X), -1, np.int32)
     for _ in range(_MAX_ITER):
         before = centres
         clusters = rows.kernels.kmeans_step(rows.X, rows.weights, origin, centres, labels, rows.n_jobs)
@@ -55,7 +56,7 @@ def kmeans_seeds(rows: ArrayRows, origin: Float64Array, n_clusters: int, random_
     """
     X, weights, kernels, n_jobs = rows.X, rows.weights, rows.kernels, rows.n_jobs
     chosen = [_first_seed(len(X), weights, random_state)]
-    closest = np.full(len(X), np.inf)
+    closest = array_module(X).full(len(X), np.inf)
     n_trials = 2 + int(math.log(n_clusters))
     potential: float | None = None
     while len(chosen) < n_clusters:
@@ -78,7 +79,7 @@ def _first_seed(n: int, weights: Float64Array | None, random_state: Any) -> int:
         margin = min(u * n - row, row + 1 - u * n)
         if margin > 2.0**-52 * n * n:  # the running sum of n numbers 1 / n cannot be that far off
             return row
-    shares = np.full(n, 1 / n) if weights is None else weights / weights.sum()
+    shares: Float64Array = np.full(n, 1 / n) if weights is None else to_host(weights / weights.sum())
     np.cumsum(shares, out=shares)
     shares /= shares[-1]
     return int(np.searchsorted(shares, u, side="right"))
@@ -89,16 +90,16 @@ def _seek(target: float, sums: Float64Array, closest: Float64Array, weights: Flo
 
     sums : running sum of the blocks.
     """
-    block = min(int(np.searchsorted(sums, target)), sums.size - 1)
+    block: int = min(int(np.searchsorted(sums, target)), sums.size - 1)
     part = slice(block * KMEANS_ROWS, (block + 1) * KMEANS_ROWS)
-    terms = closest[part] if weights is None else closest[part] * weights[part]
+    terms: Float64Array = to_host(closest[part] if weights is None else closest[part] * weights[part])
     within = np.searchsorted(np.cumsum(terms), target - (sums[block - 1] if block else 0.0))
-    return part.start + min(int(within), terms.size - 1)
+    return block * KMEANS_ROWS + min(int(within), terms.size - 1)
 
 
 def _rows_at(rows: ArrayRows, chosen: Int64Array, origin: Float64Array) -> Float64Array:
     """Return some rows less the origin, shape (m, d)."""
-    return np.ascontiguousarray(rows.X[chosen].astype(np.float64) - origin)
+    return np.ascontiguousarray(rows_at(rows.X, chosen).astype(np.float64) - origin)
 
 
 def _mean_and_variance(rows: ArrayRows) -> tuple[Float64Array, float]:
@@ -122,17 +123,19 @@ def _fill_empty(
     rows: ArrayRows, origin: Float64Array, centres: Float64Array, labels: Int32Array, clusters: Clusters
 ) -> None:
     """Move the rows farthest from their centres to the clusters without rows, in the sums."""
-    distances = np.empty(len(labels))
+    xp, distances = array_module(rows.X), np.empty(len(labels))
+    shift, places = xp.asarray(origin), xp.asarray(centres)
     for piece in rows.pieces():
         part = slice(piece.begin, piece.begin + len(piece.X))
-        distances[part] = ((piece.X.astype(np.float64) - origin - centres[labels[part]]) ** 2).sum(axis=1)
+        moved = piece.X.astype(np.float64) - shift - places[labels[part]]
+        distances[part] = to_host((moved**2).sum(axis=1))
     if distances.max() == 0:
         return
     empty = np.flatnonzero(clusters.mass == 0)
     farthest: AnyArray = np.argpartition(distances, -empty.size)[: -empty.size - 1 : -1]
     for k, row in zip(empty, farthest, strict=True):
-        weight = 1.0 if rows.weights is None else rows.weights[row]
+        weight, label = 1.0 if rows.weights is None else float(rows.weights[row]), int(labels[row])
         moved = _rows_at(rows, row[np.newaxis], origin)[0] * weight
-        clusters.first[labels[row]] -= moved
-        clusters.mass[labels[row]] -= weight
+        clusters.first[label] -= moved
+        clusters.mass[label] -= weight
         clusters.first[k], clusters.mass[k] = moved, weight

@@ -8,7 +8,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from fastgmm._types import AnyArray, Float64Array, Int32Array
+from fastgmm._arrays import is_device_array, to_device, to_host
+from fastgmm._types import AnyArray, Float64Array, Int32Array, Int64Array
+from fastgmm.backends import arrays_for
 from fastgmm.backends._contract import EMKernels, Mixture, Moments
 from fastgmm.mixture._covariance import TotalScatter
 
@@ -50,7 +52,7 @@ class Rows(Protocol):
 
 
 class ArrayRows:
-    """Rows of an array in memory.
+    """Rows of an array in memory, NumPy's or, for the kernels of a GPU, CuPy's.
 
     X : shape (n, d), float32 or float64. weights : shape (n,), above 0, or None for 1.
     """
@@ -67,9 +69,15 @@ class ArrayRows:
         other.counted, other._total = self.counted, self._total
         return other
 
+    def placed(self) -> ArrayRows:
+        """Return the rows where the kernels take them."""
+        X, weights = arrays_for(self.kernels, self.X, self.weights)
+        return ArrayRows(X, weights, self.kernels, self.n_jobs)
+
     def step(self, mixture: Mixture) -> Moments:
         """Return the moments of one E-step."""
-        return self.kernels.em_step(self.X, self.weights, mixture, self.n_jobs)
+        X, weights = arrays_for(self.kernels, self.X, self.weights)
+        return self.kernels.em_step(X, weights, mixture, self.n_jobs)
 
     def total_scatter(self) -> TotalScatter:
         """Return the scatter of all rows about their mean."""
@@ -155,7 +163,13 @@ def added(a: Moments, b: Moments) -> Moments:
 
 def first_guess(X: AnyArray) -> Float64Array:
     """Return a point among the rows."""
-    return np.asarray(X[:1024].mean(axis=0, dtype=np.float64))
+    return np.asarray(to_host(X[:1024].mean(axis=0, dtype=np.float64)))
+
+
+def rows_at(X: AnyArray, chosen: Int64Array) -> AnyArray:
+    """Return some rows, shape (m, d), as a NumPy array; of an array of one dimension some elements."""
+    rows: AnyArray = to_host(X[to_device(chosen) if is_device_array(X) else chosen])
+    return rows
 
 
 def scatter_of(rows: Rows, centre: Float64Array) -> TotalScatter:
@@ -186,9 +200,9 @@ def moments_of(rows: Rows, shares: Shares, means: Float64Array, kind: str) -> Mo
     for piece in rows.pieces():
         given = shares(piece)
         if piece.weights is not None:
-            given = given * piece.weights[:, np.newaxis]
-        given = np.ascontiguousarray(given, np.float64)
-        total = added(total, rows.kernels.em_moments(piece.X, given, means, kind, rows.n_jobs))
+            given = given * to_host(piece.weights)[:, np.newaxis]
+        X, given = arrays_for(rows.kernels, piece.X, np.ascontiguousarray(given, np.float64))
+        total = added(total, rows.kernels.em_moments(X, given, means, kind, rows.n_jobs))
     return total
 
 
@@ -216,8 +230,8 @@ def label_moments_of(rows: Rows, labels_of: LabelsOf, means: Float64Array, kind:
         return _counted_moments(rows, lambda piece: identity[labels_of(piece)], means, kind)
     total: Moments | None = None
     for piece in rows.pieces():
-        labels = labels_of(piece)
-        more = rows.kernels.em_label_moments(piece.X, piece.weights, labels, means, kind, rows.n_jobs)
+        X, weights, labels = arrays_for(rows.kernels, piece.X, piece.weights, labels_of(piece))
+        more = rows.kernels.em_label_moments(X, weights, labels, means, kind, rows.n_jobs)
         total = more if total is None else added(total, more)
     assert total is not None
     return total

@@ -8,7 +8,7 @@ import sys
 from fastgmm.backends._cuda._device import compile_all, require_device
 
 require_device()
-_FAMILIES = ("components", "em", "flood", "histogram", "median", "morphology")
+_FAMILIES = ("components", "em", "flood", "histogram", "kmeans", "median", "morphology")
 
 from fastgmm.backends._cuda.components import (  # noqa: E402
     component_table,
@@ -20,11 +20,13 @@ from fastgmm.backends._cuda.em import (  # noqa: E402
     em_assign,
     em_histogram,
     em_histogram_batch,
+    em_label_moments,
     em_moments,
     em_step,
 )
 from fastgmm.backends._cuda.flood import geodesic_flood, grow_region  # noqa: E402
 from fastgmm.backends._cuda.histogram import apply_table, histogram, threshold_below  # noqa: E402
+from fastgmm.backends._cuda.kmeans import kmeans_approach, kmeans_potentials, kmeans_step  # noqa: E402
 from fastgmm.backends._cuda.median import median_filter  # noqa: E402
 from fastgmm.backends._cuda.morphology import (  # noqa: E402
     binary_closing_ball,
@@ -55,12 +57,16 @@ __all__ = [
     "em_assign",
     "em_histogram",
     "em_histogram_batch",
+    "em_label_moments",
     "em_moments",
     "em_step",
     "filter_components",
     "geodesic_flood",
     "grow_region",
     "histogram",
+    "kmeans_approach",
+    "kmeans_potentials",
+    "kmeans_step",
     "label_components",
     "median_filter",
     "separate_components",

@@ -8,25 +8,27 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastgmm._types import AnyArray, Float64Array, Int64Array
+from fastgmm._types import AnyArray, Float64Array, Int32Array, Int64Array
 from fastgmm.backends._contract import HistogramBatch, HistogramFit, Mixture, Moments
-from fastgmm.backends._cuda._device import Kernel, Variant, kernel
+from fastgmm.backends._cuda._device import Kernel, Variant, blocks_for, kernel
 
 _NO_CONTRACTION = ("--fmad=false",)  # for the bits of the CPU
 _MOST_COMPONENTS = 320  # of a histogram: their parameters and sums lie in 48 KiB of shared memory
 _KEPT_COMPONENTS = 8  # kBatch of em_histogram.cu: more need scratch
 _BOUNDS = 1 << 22  # lower bounds kept on the device between two looks at the fits
 _KINDS = {"full": 0, "tied": 1, "diag": 2}
-_COLUMNS, _TILE, _CHUNK = 4, 4, 4096  # kColumns, kTile, kChunk of em_rows
+COLUMNS, _TILE, CHUNK = 4, 4, 4096  # kColumns, kTile, kChunk of em_rows
 _SHARED_BYTES = 48 << 10
 _SLAB = 1 << 22  # responsibilities of a slab; and partial sums of its chunks
-_REALS = {"float32": "float", "float64": "double"}
+REALS = {"float32": "float", "float64": "double"}
 _ROWS = (128, 64, 32)
-_ROW_KERNELS = {
+ROW_KERNELS = {
     (dtype, rows): Variant("cuda/em_rows.cu", (("FG_REAL", real), ("FG_ROWS", str(rows))))
-    for dtype, real in _REALS.items()
+    for dtype, real in REALS.items()
     for rows in _ROWS
 }
+_LABEL_SUMS = {dtype: Variant("cuda/em_labels.cu", (("FG_REAL", real),)) for dtype, real in REALS.items()}
+_FEW_LABELS = 64  # more of one feature are sorted: the other kernels go over all rows once for each
 
 
 @functools.cache
@@ -36,7 +38,7 @@ def histogram_variant(n_components: int) -> Variant:
 
 
 # Of the histogram kernel: few components, the five tissues, the most in one pass, and several passes.
-VARIANTS = (*_ROW_KERNELS.values(), *(histogram_variant(n) for n in (1, 5, 8, 20)))
+VARIANTS = (*ROW_KERNELS.values(), *_LABEL_SUMS.values(), *(histogram_variant(n) for n in (1, 5, 8, 20)))
 
 
 def em_histogram(
@@ -147,26 +149,26 @@ def _upload(mixture: Mixture) -> _OnDevice:
 
     factors, d = mixture.precisions, mixture.means.shape[1]
     if mixture.kind != "diag":
-        padded = np.zeros((*factors.shape[:-1], -(-d // _COLUMNS) * _COLUMNS))
+        padded = np.zeros((*factors.shape[:-1], -(-d // COLUMNS) * COLUMNS))
         padded[..., :d] = np.triu(factors)
         factors = padded
     arrays = (cupy.asarray(part) for part in (mixture.offsets, mixture.means, factors))
     return _OnDevice(_KINDS[mixture.kind], len(mixture.means), d, *arrays)
 
 
-def _rows_of(X: AnyArray) -> tuple[Any, int, int, int]:
+def rows_of(X: AnyArray) -> tuple[Any, int, int, int]:
     """Return the arguments that say where rows are: values, strides in elements, number."""
     return X, X.strides[0] // X.itemsize, X.strides[1] // X.itemsize, len(X)
 
 
-def _slabs(n: int, n_components: int, n_sums: int) -> Iterator[slice]:
+def slabs(n: int, n_components: int, n_sums: int) -> Iterator[slice]:
     """Yield slabs of whole chunks whose responsibilities and partial sums are of bounded size."""
-    chunks = max(min(_SLAB // (n_components * _CHUNK), _SLAB // n_sums), 1)
-    for begin in range(0, n, chunks * _CHUNK):
-        yield slice(begin, min(begin + chunks * _CHUNK, n))
+    chunks = max(min(_SLAB // (n_components * CHUNK), _SLAB // n_sums), 1)
+    for begin in range(0, n, chunks * CHUNK):
+        yield slice(begin, min(begin + chunks * CHUNK, n))
 
 
-class _Sums:
+class Sums:
     """The moments of one step, added up on the device."""
 
     def __init__(self, X: AnyArray, means: Any, kind: str) -> None:
@@ -176,15 +178,17 @@ class _Sums:
         n_second = {"full": self.d**2, "diag": self.d, "tied": 0}[kind]
         self.n_sums = self.n_components * (1 + self.d + n_second)
         self.totals = cupy.zeros(1 + self.n_sums)
-        self.variant = _ROW_KERNELS[X.dtype.name, _ROWS[0]]
+        self.variant = ROW_KERNELS[X.dtype.name, _ROWS[0]]
 
-    def add(self, X: AnyArray, shares: Any, strides: tuple[int, int], ratios: Any, evidence: Any) -> None:
-        """Add the rows of a slab with their shares."""
+    def add(
+        self, X: AnyArray, shares: Any, strides: tuple[int, int], ratios: Any, evidence: Any, labels: Any = None
+    ) -> None:
+        """Add the rows of a slab with their shares, of labelled rows wholly to the component of the label."""
         import cupy
 
-        n_chunks = -(-len(X) // _CHUNK)
+        n_chunks = -(-len(X) // CHUNK)
         partial = cupy.empty(n_chunks * self.n_sums)
-        given = (*_rows_of(X), self.d, shares, *strides, ratios, self.n_components, self.means)
+        given = (*rows_of(X), self.d, shares, *strides, ratios, labels, self.n_components, self.means)
         if self.kind == "full":
             launch = kernel(self.variant, "em_moments_full")
             n_blocks = (self.d + _TILE) // _TILE
@@ -226,14 +230,14 @@ def em_step(X: AnyArray, weights: Float64Array | None, mixture: Mixture, n_jobs:
     import cupy
 
     m = _upload(mixture)
-    sums = _Sums(X, m.means, mixture.kind)
+    sums = Sums(X, m.means, mixture.kind)
     plan = _plan(m.n_features, m.n_components, spare=1)
-    soften = kernel(_ROW_KERNELS[X.dtype.name, plan.rows], "em_shares")
-    for slab in _slabs(len(X), m.n_components, sums.n_sums):
+    soften = kernel(ROW_KERNELS[X.dtype.name, plan.rows], "em_shares")
+    for slab in slabs(len(X), m.n_components, sums.n_sums):
         rows = X[slab]
         n, n_blocks = len(rows), -(-len(rows) // plan.rows)
         shares, ratios, evidence = cupy.empty((m.n_components, n)), cupy.empty(n), cupy.empty(n_blocks)
-        given = (*_rows_of(rows), None if weights is None else weights[slab], *m)
+        given = (*rows_of(rows), None if weights is None else weights[slab], *m)
         flags = (int(plan.is_staged), int(plan.is_kept), n)
         soften(n_blocks, *given, *flags, shares, ratios, evidence, shared_bytes=plan.shared_bytes)
         sums.add(rows, shares, (1, n), ratios, evidence)
@@ -244,11 +248,45 @@ def em_moments(X: AnyArray, responsibilities: Float64Array, means: Float64Array,
     """Return the moments for given responsibilities of shape (n, K)."""
     import cupy
 
-    sums = _Sums(X, cupy.asarray(means), kind)
-    for slab in _slabs(len(X), len(means), sums.n_sums):
+    sums = Sums(X, cupy.asarray(means), kind)
+    for slab in slabs(len(X), len(means), sums.n_sums):
         shares = responsibilities[slab]
         sums.add(X[slab], shares, (shares.strides[0] // 8, shares.strides[1] // 8), None, None)
     return sums.moments()
+
+
+def em_label_moments(
+    X: AnyArray, weights: Float64Array | None, labels: Int32Array, means: Float64Array, kind: str, n_jobs: int
+) -> Moments:
+    """Return the moments where each row belongs wholly to the component of its label."""
+    import cupy
+
+    if kind == "tied" and X.shape[1] == 1 and len(means) > _FEW_LABELS:
+        return _sorted_label_moments(X, weights, labels, means)
+    return labelled_sums(X, weights, labels, cupy.asarray(means), kind).moments()
+
+
+def _sorted_label_moments(X: Any, weights: Any, labels: Any, means: Float64Array) -> Moments:
+    """Return mass and first moments of many labels, each by the rows that have it."""
+    import cupy
+
+    order = cupy.argsort(labels)
+    ends = cupy.searchsorted(labels[order], cupy.arange(len(means), dtype=np.int32), side="right")
+    sums = cupy.empty((len(means), 2))
+    add = kernel(_LABEL_SUMS[X.dtype.name], "em_label_sums")
+    n_blocks = blocks_for(len(means) * 32, add.threads)
+    add(n_blocks, X, X.strides[0] // X.itemsize, weights, order, ends, len(means), cupy.asarray(means), sums)
+    mass, first = np.ascontiguousarray(sums.get().T)
+    return Moments(0.0, mass, first[:, np.newaxis], np.empty((0, 1)))
+
+
+def labelled_sums(X: AnyArray, weights: Any, labels: Any, means: Any, kind: str, evidence: Any = None) -> Sums:
+    """Return the sums of labelled rows, and the sum of the evidence in place of a log-likelihood."""
+    sums = Sums(X, means, kind)
+    for slab in slabs(len(X), 1, sums.n_sums):
+        given = None if weights is None else weights[slab]
+        sums.add(X[slab], given, (1, 0), None, None if slab.start else evidence, labels[slab])
+    return sums
 
 
 def em_assign(
@@ -264,10 +302,10 @@ def em_assign(
 
     m = _upload(mixture)
     plan = _plan(m.n_features, m.n_components, spare=0)
-    assign = kernel(_ROW_KERNELS[X.dtype.name, plan.rows], "em_assign")
-    for slab in _slabs(len(X), m.n_components, 1):
+    assign = kernel(ROW_KERNELS[X.dtype.name, plan.rows], "em_assign")
+    for slab in slabs(len(X), m.n_components, 1):
         rows = X[slab]
         scratch = None if plan.is_kept else cupy.empty((m.n_components, len(rows)))
         outputs = (None if out is None else out[slab] for out in (labels, log_density, responsibilities))
-        given = (*_rows_of(rows), *m, int(plan.is_staged), scratch)
+        given = (*rows_of(rows), *m, int(plan.is_staged), scratch)
         assign(-(-len(rows) // plan.rows), *given, *outputs, shared_bytes=plan.shared_bytes)

@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from fastgmm._arrays import array_module, is_device_array, to_host
 from fastgmm._histogram import Histogram
 from fastgmm._types import AnyArray, Float64Array
 from fastgmm.mixture._fast_gmm.array_api import as_numpy
-from fastgmm.mixture._fast_gmm.assign import AssignMethods
+from fastgmm.mixture._fast_gmm.assign import AssignMethods, weighted_sum
 from fastgmm.mixture._rows import CHUNK_ROWS
 from fastgmm.mixture._standard_errors import StandardErrors, standard_errors_1d
 
@@ -51,9 +52,9 @@ class AnalysisMethods(AssignMethods):
         """
         total = 0.0
         for rows, weights in self._weighted_pieces(X, sample_weight):
-            shares = np.asarray(self._assign_floats(rows, "responsibilities", None), np.float64)
-            logs = np.log(np.where(shares > 0, shares, 1.0))
-            total -= float(weights @ (shares * logs).sum(axis=1))
+            xp, shares = array_module(rows), self._assign_floats(rows, "responsibilities", None).astype(np.float64)
+            logs = xp.log(xp.where(shares > 0, shares, 1.0))
+            total -= weighted_sum((shares * logs).sum(axis=1), weights)
         return total
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
@@ -146,7 +147,11 @@ class AnalysisMethods(AssignMethods):
                 "standard errors are for one feature with a variance per component, got "
                 f"{self.means_.shape[1]} features and covariance_type {self.covariance_type!r}"
             )
-        pieces = ((rows[:, 0], weights) for rows, weights in self._weighted_pieces(X, sample_weight))
+        if is_device_array(X) and X.dtype.kind == "f":
+            raise TypeError(
+                "X must be a NumPy array or a column of integers, got CuPy rows; move them: cupy.asnumpy(X)"
+            )
+        pieces = ((to_host(rows[:, 0]), to_host(weights)) for rows, weights in self._weighted_pieces(X, sample_weight))
         weights, means, covariances = map(as_numpy, (self.weights_, self.means_, self.covariances_))
         return standard_errors_1d(pieces, weights, means[:, 0], np.ravel(covariances))
 

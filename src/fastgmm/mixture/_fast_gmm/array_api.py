@@ -8,6 +8,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.utils._array_api import _is_numpy_namespace, get_namespace_and_device
 
+from fastgmm._arrays import is_device_array
 from fastgmm._types import AnyArray
 
 
@@ -34,6 +35,8 @@ def home_of(X: Any) -> Home | None:
 
 def as_numpy(array: Any) -> Any:
     """Return an array of any library as one of NumPy; what is no array as it is."""
+    if is_device_array(array):
+        return array.get()
     if isinstance(array, np.ndarray) or not hasattr(array, "__dlpack__"):
         return array
     if hasattr(array, "detach"):

@@ -6,16 +6,18 @@ import math
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
+from fastgmm._arrays import array_module, is_device_array
 from fastgmm._histogram import Histogram
 from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, Float64Array, Int64Array
-from fastgmm.backends import get_backend
-from fastgmm.mixture._counts import count_column, is_integer_column, shifted
+from fastgmm.backends import arrays_for, backend_for, get_backend
+from fastgmm.mixture._counts import is_integer_column, shifted
 from fastgmm.mixture._covariance import n_covariance_parameters, to_kernel
 from fastgmm.mixture._fast_gmm.array_api import as_numpy, home_of
-from fastgmm.mixture._fast_gmm.training_rows import checked_rows
+from fastgmm.mixture._fast_gmm.device import check_beside, row_weights
+from fastgmm.mixture._fast_gmm.training_rows import checked_rows, count_integers, has_missing
 from fastgmm.mixture._missing import assign_missing
 
 _MAX_TABLE = 1 << 16
@@ -41,9 +43,9 @@ class AssignMethods:
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Computed in float32 if X is float32, else in float64.
+            Computed in float32 if X is float32, else in float64. Results for CuPy arrays are CuPy arrays.
         out : ndarray of shape (n_samples,), dtype int64, C-contiguous, writeable, optional
-            Where to write.
+            Where to write; a CuPy array for CuPy rows.
 
         Returns
         -------
@@ -148,22 +150,33 @@ class AssignMethods:
         low, high = int(X.min()), int(X.max())
         if high - low >= min(_MAX_TABLE, len(X)) or max(-low, high) > _EXACT:
             return self._assign_floats(X.astype(np.float64), what, out)
-        table = self._assign_floats(np.arange(low, high + 1, dtype=np.float64)[:, np.newaxis], what, None)
-        return np.take(table, shifted(X[:, 0], low), axis=0, out=_checked_out(out, len(X)), mode="clip")
+        xp = array_module(X)
+        table = self._assign_floats(xp.arange(low, high + 1, dtype=np.float64)[:, np.newaxis], what, None)
+        places, out = shifted(X[:, 0], low), _checked_out(out, X)
+        if is_device_array(X):
+            found: AnyArray = xp.take(table, places, axis=0, out=out)
+            return found
+        return np.take(table, places, axis=0, out=out, mode="clip")
 
     def _assign_floats(self, X: AnyArray, what: str, out: AnyArray | None) -> AnyArray:
         weights, means, factors = map(as_numpy, (self.weights_, self.means_, self.precisions_cholesky_))
         mixture = to_kernel(weights, means, factors, self.covariance_type)
         shape = (len(X), len(weights)) if what == "responsibilities" else (len(X),)
-        result = _checked_out(out, len(X))
-        result = np.empty(shape, np.int64 if what == "labels" else X.dtype) if result is None else result
+        given = _checked_out(out, X)
+        backend, n_jobs = backend_for(self.backend, X), resolve_n_jobs(self.n_jobs)
+        kernels = get_backend(backend)
+        (rows,) = arrays_for(kernels, X)
+        is_uploaded = rows is not X
+        result: Any = None if is_uploaded else given
+        if result is None:
+            result = array_module(rows).empty(shape, np.int64 if what == "labels" else X.dtype)
         wanted = {name: result if name == what else None for name in ("labels", "log_density", "responsibilities")}
-        kernels, n_jobs = get_backend(self.backend, X), resolve_n_jobs(self.n_jobs)
-        if self.allow_nan and np.isnan(X).any():
+        if self.allow_nan and has_missing(X, backend):
             assign_missing(X, mixture, kernels, n_jobs, **wanted)
         else:
-            kernels.em_assign(X, mixture, **wanted, n_jobs=n_jobs)
-        return result
+            kernels.em_assign(rows, mixture, **wanted, n_jobs=n_jobs)
+        assigned: AnyArray = result.get(out=given) if is_uploaded else result
+        return assigned
 
     def _log_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
         """Return the weighted sum of log densities and the sum of the weights."""
@@ -171,8 +184,9 @@ class AssignMethods:
         if isinstance(X, Histogram) or sample_weight is not None:
             rows, weights = self._rows_and_weights(X, sample_weight)
             log_density = self._assign_checked(rows, "log_density")
-            return float(log_density @ weights), float(weights.sum())
-        log_density = as_numpy(self.score_samples(X))
+            return weighted_sum(log_density, weights), float(weights.sum())
+        density = self.score_samples(X)
+        log_density = density if is_device_array(density) else as_numpy(density)
         # The mean in the rows' own dtype, as scikit-learn's score.
         return float(log_density.mean()) * len(log_density), float(len(log_density))
 
@@ -188,11 +202,14 @@ class AssignMethods:
                     f"{self.n_features_in_} features"
                 )
             return X.values.astype(np.float64)[:, np.newaxis], X.counts.astype(np.float64)
+        check_beside(sample_weight, "sample_weight", X)
         rows = self._checked(X)
-        weights = _check_sample_weight(as_numpy(sample_weight), rows, dtype=np.float64, ensure_non_negative=True)
         if rows.dtype.kind == "f":
-            return rows, weights
-        values, counts = count_column(rows[:, 0], weights)
+            return rows, row_weights(sample_weight, rows)
+        kernels = get_backend(backend_for(self.backend, rows))
+        weights = None if sample_weight is None else row_weights(sample_weight, rows)
+        values, counts = count_integers(rows, weights, kernels)
+        values, counts = arrays_for(kernels, values, counts) if is_device_array(rows) else (values, counts)
         return values[:, np.newaxis], counts
 
     def _n_parameters(self) -> int:
@@ -201,13 +218,21 @@ class AssignMethods:
         return n_covariances + n_features * n_components + n_components - 1
 
 
-def _checked_out(out: AnyArray | None, n: int) -> AnyArray | None:
+def weighted_sum(values: AnyArray, weights: Float64Array) -> float:
+    """Return the sum of weight * value, on a GPU in the same bits every time."""
+    return float((values * weights).sum() if is_device_array(values) else values @ weights)
+
+
+def _checked_out(out: AnyArray | None, X: AnyArray) -> AnyArray | None:
+    """Return `out` if labels of X can be written to it, or None."""
+    n = len(X)
+    check_beside(out, "out", X)
     fits = out is None or (
-        isinstance(out, np.ndarray)
+        isinstance(out, np.ndarray | type(X))
         and out.dtype == np.int64
         and out.shape == (n,)
         and out.flags.c_contiguous
-        and out.flags.writeable
+        and (is_device_array(out) or out.flags.writeable)
     )
     if not fits:
         found = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__

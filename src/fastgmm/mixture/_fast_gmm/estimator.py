@@ -19,9 +19,8 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 
 from fastgmm._histogram import Histogram
-from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import Int64Array
-from fastgmm.backends import choose_backend, get_backend
+from fastgmm.backends import backend_for, choose_backend
 from fastgmm.mixture._batch import run_counted_starts
 from fastgmm.mixture._covariance import (
     COVARIANCE_TYPES,
@@ -34,6 +33,7 @@ from fastgmm.mixture._em import EMFit, EMSettings, run_counted_em, run_em
 from fastgmm.mixture._fast_gmm.analysis import AnalysisMethods
 from fastgmm.mixture._fast_gmm.array_api import Home, as_numpy, home_of
 from fastgmm.mixture._fast_gmm.collapse import warn_of_collapse
+from fastgmm.mixture._fast_gmm.device import check_beside
 from fastgmm.mixture._fast_gmm.init_checks import checked_means, checked_precisions, checked_weights
 from fastgmm.mixture._fast_gmm.model import ModelMethods
 from fastgmm.mixture._fast_gmm.starts import draw_start
@@ -61,8 +61,9 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         As in `sklearn.mixture.GaussianMixture`. Beyond it, `covariance_type` may be "tied_diag" (one variance per
         feature) or "tied_spherical" (one variance), and `init_params` may be "optimal", which is deterministic: in 1-D
         the partition of least squares by dynamic programming, in n-D that of the projections on the principal axis.
-    backend : {"auto", "cpp", "numba", "reference"}
-        Who computes.
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
+        Who computes. "auto" is cuda for CuPy arrays: results for each row are CuPy arrays then, fitted attributes are
+        always NumPy's. "cuda" takes NumPy arrays too: `fit` and each call of the other methods uploads them once.
     n_jobs : int, optional
         Threads; never changes a result.
     histogram : "auto" or bool
@@ -174,6 +175,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
 
         Raises
         ------
+        TypeError
+            If one of X and sample_weight is a CuPy array and the other is not.
         ValueError
             For X that is not a finite two-dimensional array, fewer rows and less weight than components, start
             parameters that do not fit, or a component that lost its variance.
@@ -183,10 +186,11 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         Every step takes O(n_samples n_components n_features²) ("diag" and "spherical": n_features); a few MB besides X
         and the start. Counted rows: O(distinct rows) for each step, after one pass over X.
         """
-        self.backend_ = choose_backend(self.backend, X)
+        self.backend_ = backend_for(self.backend, X)
+        check_beside(sample_weight, "sample_weight", X)
         home = home_of(X)
         X = X if home is None else as_numpy(X)
-        rows, dtype = training_rows(self, X, as_numpy(sample_weight))
+        rows, dtype = training_rows(self, X, sample_weight)
         return self._fit_rows(rows, dtype, home)
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Int64Array:
@@ -244,7 +248,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         ----------
         chunks : iterable of array-likes of shape (any, n_features), or a function that returns one
             Must give the same rows every time it is gone over: a list, or a function that opens a file, but not a
-            generator. One column of integers is counted in a single pass.
+            generator. One column of integers is counted in a single pass. All NumPy's or all CuPy's.
 
         Returns
         -------
@@ -264,9 +268,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         than one feature, "optimal" are those of `fit`; for one feature "optimal" counts the rows in 4096 equal bins;
         "kmeans" and "k-means++" look at the first chunk that has rows.
         """
-        self.backend_ = choose_backend(self.backend)
-        counts = self.histogram is True or self.histogram == "auto"
-        rows, dtype, names = stream_rows(chunks, counts, get_backend(self.backend_), resolve_n_jobs(self.n_jobs))
+        rows, dtype, names = stream_rows(self, chunks)
         self._set_features(rows.n_features, names)
         return self._fit_rows(rows, dtype)
 
@@ -313,6 +315,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         if isinstance(rows, ArrayRows) and self._has_histogram_kernel(rows) and not self.acceleration:
             return run_counted_starts(rows, starts, self._settings())
         workers = min(self.n_init, rows.n_jobs)
+        if workers == 1:  # in this thread: of CuPy's, each has a current device of its own
+            return [self._run_one(rows, start, i) for i, start in enumerate(starts)]
         share = rows.with_jobs(rows.n_jobs // workers)
         with ThreadPoolExecutor(workers) as pool:
             return list(pool.map(lambda i: self._run_one(share, starts[i], i), range(self.n_init)))

@@ -5,16 +5,23 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import numpy as np
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import validate_data
 
+from fastgmm._arrays import array_module, is_device_array, to_host
 from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, Float64Array
-from fastgmm.backends import get_backend
-from fastgmm.mixture._counts import count_column, is_integer_column
+from fastgmm.backends import arrays_for, get_backend
+from fastgmm.backends._contract import Backend
+from fastgmm.mixture._counts import (
+    count_column,
+    count_device_column,
+    distinct_device_rows,
+    is_integer_column,
+    label_masses,
+)
+from fastgmm.mixture._fast_gmm.device import FLOATS, checked_device_rows, row_weights
 from fastgmm.mixture._missing import UNCORRELATED, MissingRows
 from fastgmm.mixture._rows import ArrayRows, Rows
-
-FLOATS = [np.float64, np.float32]
 
 
 def training_rows(model: Any, X: Any, sample_weight: Any) -> tuple[Rows, np.dtype[Any]]:
@@ -30,27 +37,57 @@ def training_rows(model: Any, X: Any, sample_weight: Any) -> tuple[Rows, np.dtyp
     )
     weights = None
     if sample_weight is not None:
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weights.all():
+        weights = row_weights(sample_weight, X)
+        if not bool((weights > 0).all()):
             X, weights = X[weights > 0], weights[weights > 0]
-    if X.dtype.kind in "iu" and len(X):
-        values, counts = count_column(X[:, 0], weights)
-        return counted_rows(model, values[:, np.newaxis], counts), np.dtype(np.float64)
     kernels, n_jobs = get_backend(model.backend_), resolve_n_jobs(model.n_jobs)
-    if model.allow_nan and np.isnan(X).any():
+    if X.dtype.kind in "iu" and len(X):
+        values, counts = count_integers(X, weights, kernels)
+        return counted_rows(model, values[:, np.newaxis], counts), np.dtype(np.float64)
+    if model.allow_nan and has_missing(X, model.backend_):
         if np.isnan(X).all(axis=0).any():
             raise ValueError("every feature needs a value in at least one row, got a column of NaN only")
         return MissingRows(X, weights, kernels, n_jobs), X.dtype
     if collapse and len(X):
-        distinct, place = np.unique(X, axis=0, return_inverse=True)
-        counts = np.bincount(place.reshape(-1), weights).astype(np.float64)
-        return counted_rows(model, np.asarray(distinct, np.float64), counts), X.dtype
-    return ArrayRows(X, weights, kernels, n_jobs), X.dtype
+        return counted_rows(model, *_distinct_rows(X, weights, kernels)), X.dtype
+    X, weights = arrays_for(kernels, X, weights)
+    # Launches wait for each other: threads of the processor would gain nothing.
+    return ArrayRows(X, weights, kernels, 1 if is_device_array(X) else n_jobs), X.dtype
+
+
+def has_missing(X: AnyArray, backend: str) -> bool:
+    """Return whether rows have NaN; raise if they do and the backend is that of a GPU."""
+    missing = bool(array_module(X).isnan(X).any())
+    if missing and backend == "cuda":
+        raise ValueError(
+            "missing values (allow_nan=True) are for the backends of the processor: give NumPy rows (cupy.asnumpy) "
+            "and backend='auto' or 'cpp'"
+        )
+    return missing
+
+
+def count_integers(X: AnyArray, weights: Any, kernels: Backend) -> tuple[Float64Array, Float64Array]:
+    """Return the distinct values of the integer column X and how often each occurs, counted where X is."""
+    if is_device_array(X):
+        return count_device_column(X[:, 0], weights, kernels)
+    return count_column(X[:, 0], weights)
+
+
+def _distinct_rows(X: AnyArray, weights: Any, kernels: Backend) -> tuple[Float64Array, Float64Array]:
+    """Return the distinct rows in rising order and how often each occurs."""
+    if is_device_array(X):
+        rows, labels = distinct_device_rows(X)
+        return to_host(rows).astype(np.float64), label_masses(labels, len(rows), weights, kernels)
+    distinct, place = np.unique(X, axis=0, return_inverse=True)
+    return np.asarray(distinct, np.float64), np.bincount(place.reshape(-1), weights).astype(np.float64)
 
 
 def counted_rows(model: Any, distinct: Float64Array, counts: Float64Array) -> ArrayRows:
     """Return distinct rows with their counts; one column of them goes to the histogram kernel."""
-    rows = ArrayRows(distinct, counts, get_backend(model.backend_), resolve_n_jobs(model.n_jobs))
+    kernels = get_backend(model.backend_)
+    if distinct.shape[1] > 1:
+        distinct, counts = arrays_for(kernels, distinct, counts)
+    rows = ArrayRows(distinct, counts, kernels, resolve_n_jobs(model.n_jobs))
     rows.counted = distinct.shape[1] == 1
     return rows
 
@@ -58,7 +95,9 @@ def counted_rows(model: Any, distinct: Float64Array, counts: Float64Array) -> Ar
 def checked_rows(
     model: Any, X: Any, *, reset: bool = True, integers: bool = False, ensure_min_samples: int = 1
 ) -> AnyArray:
-    """Return X as a float array; with `integers`, a column of integers without gaps as it is."""
+    """Return X as a float array where it is; with `integers`, a column of integers without gaps as it is."""
+    if is_device_array(X):
+        return checked_device_rows(model, X, reset=reset, integers=integers, ensure_min_samples=ensure_min_samples)
     finite: bool | Literal["allow-nan"] = "allow-nan" if model.allow_nan else True
     X = validate_data(
         model,
