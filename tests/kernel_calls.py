@@ -47,6 +47,8 @@ def kernel_calls(shape: tuple[int, int, int] = (40, 48, 130)) -> dict[str, Call]
         "keep_components": on_mask(volume.keep_components, min_voxels=20, drop_touching="x"),
         "median_filter": lambda n: [volume.median_filter(labels, 4, **options, n_jobs=n)],
         "median_filter of all values": lambda n: [volume.median_filter(table[labels], (3, 4, 2), **options, n_jobs=n)],
+        "median_filter keep_zeros": lambda n: [volume.median_filter(labels, 3, keep_zeros=True, **options, n_jobs=n)],
+        "number_masks": lambda n: [volume.number_masks([mask, ~mask], **options, n_jobs=n)],
         "histogram": phased,
         "apply_table": lambda n: [volume.apply_table(scan, table, mask, **options, n_jobs=n)],
         "fit_histogram_1d": fit,

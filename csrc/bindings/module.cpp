@@ -14,6 +14,7 @@ void bind_components(py::module_& m);
 void bind_flood(py::module_& m);
 void bind_morphology(py::module_& m);
 void bind_median(py::module_& m);
+void bind_labels(py::module_& m);
 
 namespace {
 
@@ -45,6 +46,7 @@ PYBIND11_MODULE(_core, m) {
   fg::bind_flood(m);
   fg::bind_morphology(m);
   fg::bind_median(m);
+  fg::bind_labels(m);
   m.def("release_memory", &fg::release_memory, "Free the scratch blocks kept for reuse; return their bytes.");
   m.def("kept_bytes", &fg::kept_bytes, "An uninitialised array whose memory is kept for reuse.",
         fg::py::arg("n"));

@@ -105,13 +105,6 @@ class PackedMask:
                 plane[...] = np.unpackbits(words.view(np.uint8), axis=-1, count=self.shape[2], bitorder="little")
         return array
 
-    def slices(self, first: int, end: int) -> PackedMask:
-        """Return the mask of some slices, a view."""
-        mask = PackedMask.__new__(PackedMask)
-        mask.words = self.words[first:end]
-        mask.shape = (len(mask.words), *self.shape[1:])
-        return mask
-
     def count(self) -> int:
         """Return the number of voxels that are set."""
         return count_bits(self.words)

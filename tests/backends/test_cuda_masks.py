@@ -175,3 +175,23 @@ def test_median_of_labels_that_are_not_aligned():
     out = cupy.empty(labels.shape, np.uint8)
     get_backend("cuda").median_filter(kept[1:].reshape(labels.shape), (3, 3, 3), out, 1)
     np.testing.assert_array_equal(out.get(), median_of(reference, labels, (3, 3, 3)))
+
+
+def filled_by(kernels, name, given, start):
+    """What a kernel makes of `start`, on the device or by the reference."""
+    if kernels is reference:
+        out = start.copy()
+        getattr(reference, name)(given, out, 1)
+        return out
+    out = to_device(start)
+    getattr(kernels, name)(to_device(given), out, 1)
+    return bits(out)
+
+
+@pytest.mark.parametrize("shape", [(3, 5, 31), (2, 17, 64), (2, 3, 700)], ids=str)
+def test_labels_from_masks_and_within_labels_in_every_order(shape):
+    masks = [PackedMask.from_array(noise(shape, 0.4, i)) for i in range(3)]
+    labels, start = (np.random.default_rng(i).integers(0, 4, shape).astype(np.uint8) for i in range(2))
+    for name, given in (("number_masks", masks), ("keep_within", labels)):
+        expected = filled_by(reference, name, given, start)
+        check_schedules(lambda name=name, given=given: filled_by(get_backend("cuda"), name, given, start), expected)

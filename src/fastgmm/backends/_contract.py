@@ -128,13 +128,21 @@ class MorphologyKernels(Protocol):
 
 
 class MedianKernels(Protocol):
-    """Rank filter of labels."""
+    """Rank filter of labels; labels made of masks and kept within others."""
 
     def median_filter(self, labels: UInt8Array, size: Shape3, out: UInt8Array, n_jobs: int) -> None:
         """Write the value of 0-based rank n // 2 among the n = sz sy sx labels of each box.
 
         Offsets along an axis are -(s // 2) .. s - 1 - s // 2; outside is reflected about the edge of the border voxel.
         """
+        ...
+
+    def number_masks(self, masks: list[PackedMask], out: UInt8Array, n_jobs: int) -> None:
+        """Write i + 1 where masks[i] is set, the first of several, and 0 where none is; at most 255 masks."""
+        ...
+
+    def keep_within(self, labels: UInt8Array, out: UInt8Array, n_jobs: int) -> None:
+        """Set `out` to 0 where the labels are 0, and to the labels where it is 0."""
         ...
 
 

@@ -106,7 +106,7 @@ def _make_files(
     files.paths = {kind: output_path(folder, case, kind, extension) for kind in ("lungs", "labels", "median")}
     options.stage(case, "labels")
     spare, labels = files.volumes = [options.memory.take(scan.shape, "uint8") for _ in range(2)]
-    lungs.labels(out=spare)
+    lungs.labels(out=spare, **kernels)
     lungs_written = files.submit(write_labels, files.paths["lungs"], spare, scan)
     label_tissue(scan.volume, lungs.mask, model, out=labels, **kernels)
     files.submit(write_labels, files.paths["labels"], labels, scan)

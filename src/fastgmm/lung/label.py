@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from fastgmm._arrays import array_module, is_device_array
+from fastgmm._arrays import array_module
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, BoolArray, UInt8Array
 from fastgmm.lung.settings import LungSettings, check_spacing
 from fastgmm.lung.tissue import TissueModel
 from fastgmm.volume import apply_table, median_filter
-
-# Slices that the GPU compares at a time.
-_DEVICE_SLICES = 64
 
 
 def label_tissue(
@@ -71,12 +66,6 @@ def smooth_labels(
         Written and returned; not `labels` itself.
     """
     size = settings.median_size(check_spacing(spacing_mm) if settings.median_size_voxels is None else (1.0, 1.0, 1.0))
-    smoothed = median_filter(labels, size, out=out, backend=backend, n_jobs=n_jobs)
-    if settings.median_size_voxels is None:
-        xp: Any = array_module(labels)
-        step = _DEVICE_SLICES if is_device_array(labels) else 1
-        for z in range(0, len(labels), step):
-            some, own = smoothed[z : z + step], labels[z : z + step]
-            xp.copyto(some, own, where=some == 0)
-            some *= own != 0
-    return smoothed
+    return median_filter(
+        labels, size, keep_zeros=settings.median_size_voxels is None, out=out, backend=backend, n_jobs=n_jobs
+    )

@@ -10,6 +10,7 @@ from fastgmm.volume._components import (
 )
 from fastgmm.volume._flood import fill_holes, geodesic_flood, grow_region
 from fastgmm.volume._histogram import apply_table, histogram, threshold_below
+from fastgmm.volume._labels import number_masks
 from fastgmm.volume._median import median_filter
 from fastgmm.volume._morphology import (
     binary_closing_ball,
@@ -36,6 +37,7 @@ __all__ = [
     "keep_components",
     "label_components",
     "median_filter",
+    "number_masks",
     "separate_components",
     "threshold_below",
 ]

@@ -17,6 +17,7 @@ def median_filter(
     labels: UInt8Array,
     size: int | Shape3,
     *,
+    keep_zeros: bool = False,
     out: UInt8Array | None = None,
     backend: str = "auto",
     n_jobs: int | None = None,
@@ -29,6 +30,9 @@ def median_filter(
         Tissue labels, 0 outside the lung. Any of the 256 values may occur. Not modified.
     size : int or tuple of 3 ints, 1 to 7
         Edge of the box in voxels, along (z, y, x). An even box reaches one voxel further towards index 0.
+    keep_zeros : bool
+        Whether the result is to be 0 exactly where the labels are: there it stays 0, and a label whose box has the
+        median 0 stays as it is.
     out : ndarray of shape (nz, ny, nx), dtype uint8, optional
         Written and returned instead of a new array; C-contiguous, apart from `labels`.
     backend : {"auto", "cpp", "numba", "reference"}
@@ -51,7 +55,8 @@ def median_filter(
 
     Notes
     -----
-    Equal to ``scipy.ndimage.median_filter(labels, size)`` in every voxel. The published method smooths with size 4.
+    Without `keep_zeros` equal to ``scipy.ndimage.median_filter(labels, size)`` in every voxel. The published method
+    smooths with size 4.
 
     References
     ----------
@@ -72,4 +77,6 @@ def median_filter(
     else:
         check_out(out, voxels.shape, [np.uint8], labels)
     kernels.median_filter(voxels, size, out, resolve_n_jobs(n_jobs))
+    if keep_zeros:
+        kernels.keep_within(voxels, out, resolve_n_jobs(n_jobs))
     return out

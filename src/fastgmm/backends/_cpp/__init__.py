@@ -22,6 +22,7 @@ from fastgmm.backends._cpp.em import (
 )
 from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
 from fastgmm.backends._cpp.histogram import apply_table, histogram, threshold_below
+from fastgmm.backends._cpp.labels import keep_within, number_masks
 from fastgmm.backends._cpp.median import median_filter
 from fastgmm.backends._cpp.morphology import (
     binary_closing_ball,
@@ -51,11 +52,13 @@ __all__ = [
     "geodesic_flood",
     "grow_region",
     "histogram",
+    "keep_within",
     "kmeans_approach",
     "kmeans_potentials",
     "kmeans_step",
     "label_components",
     "median_filter",
+    "number_masks",
     "separate_components",
     "simd_level",
     "threshold_below",

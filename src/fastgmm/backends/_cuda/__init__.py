@@ -8,7 +8,7 @@ import sys
 from fastgmm.backends._cuda._device import compile_all, require_device
 
 require_device()
-_FAMILIES = ("components", "em", "flood", "histogram", "kmeans", "median", "morphology")
+_FAMILIES = ("components", "em", "flood", "histogram", "kmeans", "labels", "median", "morphology")
 
 from fastgmm.backends._cuda.components import (  # noqa: E402
     component_table,
@@ -27,6 +27,7 @@ from fastgmm.backends._cuda.em import (  # noqa: E402
 from fastgmm.backends._cuda.flood import geodesic_flood, grow_region  # noqa: E402
 from fastgmm.backends._cuda.histogram import apply_table, histogram, threshold_below  # noqa: E402
 from fastgmm.backends._cuda.kmeans import kmeans_approach, kmeans_potentials, kmeans_step  # noqa: E402
+from fastgmm.backends._cuda.labels import keep_within, number_masks  # noqa: E402
 from fastgmm.backends._cuda.median import median_filter  # noqa: E402
 from fastgmm.backends._cuda.morphology import (  # noqa: E402
     binary_closing_ball,
@@ -67,8 +68,10 @@ __all__ = [
     "kmeans_approach",
     "kmeans_potentials",
     "kmeans_step",
+    "keep_within",
     "label_components",
     "median_filter",
+    "number_masks",
     "separate_components",
     "threshold_below",
     "warm_up",

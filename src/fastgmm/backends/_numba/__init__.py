@@ -13,6 +13,7 @@ from fastgmm.backends._numba.em import em_assign, em_histogram, em_histogram_bat
 from fastgmm.backends._numba.em_starts import em_label_moments, kmeans_approach, kmeans_potentials, kmeans_step
 from fastgmm.backends._numba.flood import geodesic_flood, grow_region
 from fastgmm.backends._numba.histogram import apply_table, histogram, threshold_below
+from fastgmm.backends._numba.labels import keep_within, number_masks
 from fastgmm.backends._numba.median import median_filter
 from fastgmm.backends._numba.morphology import (
     binary_closing_ball,
@@ -40,11 +41,13 @@ __all__ = [
     "geodesic_flood",
     "grow_region",
     "histogram",
+    "keep_within",
     "kmeans_approach",
     "kmeans_potentials",
     "kmeans_step",
     "label_components",
     "median_filter",
+    "number_masks",
     "separate_components",
     "threshold_below",
 ]

@@ -15,6 +15,7 @@ from fastgmm.backends._reference.em_starts import (
 )
 from fastgmm.backends._reference.flood import geodesic_flood, grow_region
 from fastgmm.backends._reference.histogram import apply_table, histogram, threshold_below
+from fastgmm.backends._reference.labels import keep_within, number_masks
 from fastgmm.backends._reference.median import median_filter
 from fastgmm.backends._reference.morphology import (
     binary_closing_ball,
@@ -42,11 +43,13 @@ __all__ = [
     "geodesic_flood",
     "grow_region",
     "histogram",
+    "keep_within",
     "kmeans_approach",
     "kmeans_potentials",
     "kmeans_step",
     "label_components",
     "median_filter",
+    "number_masks",
     "separate_components",
     "threshold_below",
 ]

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastgmm._arrays import array_module, is_device_array
 from fastgmm._checks import check_mask, check_volume
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, UInt8Array
 from fastgmm.lung.mask._default import default_lungs
 from fastgmm.lung.mask._published import published_mask
 from fastgmm.lung.settings import LungSettings, PublishedMaskSettings, check_spacing
+from fastgmm.volume import number_masks
 
-# Slices of a mask that the GPU unpacks at a time.
-_DEVICE_SLICES = 64
+_N_PARTS = 3  # right lung, left lung, airway
 
 
 @dataclass(frozen=True)
@@ -39,38 +38,19 @@ class LungSegmentation:
     left: PackedMask | None = None
     airway: PackedMask | None = None
 
-    def labels(self, out: UInt8Array | None = None) -> UInt8Array:
+    def labels(self, out: UInt8Array | None = None, *, backend: str = "auto", n_jobs: int | None = None) -> UInt8Array:
         """Return 1 right lung, 2 left lung, 3 airway, 0 elsewhere; 1 for both lungs where they are not told apart.
 
         Parameters
         ----------
         out : ndarray of shape (nz, ny, nx), dtype uint8, optional
             Written and returned instead of a new array.
+        backend, n_jobs
+            As everywhere.
         """
-        if is_device_array(self.mask.words):
-            return self._labels_on_device(out)
-        bits_out = None if out is None else out.view(np.bool_)
-        if self.right is None or self.left is None or self.airway is None:
-            return self.mask.to_array(bits_out).view(np.uint8)
-        labels = self.right.to_array(bits_out).view(np.uint8)
-        for label, part in ((2, self.left), (3, self.airway)):
-            for plane, words in zip(labels, part.words, strict=True):
-                if words.any():
-                    bits = np.unpackbits(words.view(np.uint8), axis=-1, count=part.shape[2], bitorder="little")
-                    plane += np.uint8(label) * bits
-        return labels
-
-    def _labels_on_device(self, out: UInt8Array | None) -> UInt8Array:
-        """Unpack some slices at a time: what is unpacked takes eight times the memory of a mask."""
-        parts = [part for part in (self.right, self.left, self.airway) if part is not None] or [self.mask]
-        labels: UInt8Array = array_module(self.mask.words).empty(self.mask.shape, np.uint8) if out is None else out
-        for z in range(0, len(labels), _DEVICE_SLICES):
-            some = labels[z : z + _DEVICE_SLICES]
-            first, *rest = (part.slices(z, z + _DEVICE_SLICES) for part in parts)
-            first.to_array(some.view(np.bool_))
-            for label, part in enumerate(rest, 2):
-                some += np.uint8(label) * part.to_array().view(np.uint8)
-        return labels
+        parts = [part for part in (self.right, self.left, self.airway) if part is not None]
+        masks = parts if len(parts) == _N_PARTS else [self.mask]
+        return number_masks(masks, out=out, backend=backend, n_jobs=n_jobs)
 
 
 def segment_lungs(
