@@ -98,7 +98,7 @@ class PackedMask:
             raise ValueError(f"out must be bool of shape {self.shape}, got {array.dtype} of shape {array.shape}")
         if xp is not np:
             bits = xp.unpackbits(self.words.view(np.uint8).ravel(), bitorder="little")
-            array[...] = bits.reshape(*self.words.shape[:2], -1)[..., : self.shape[2]]
+            array[...] = bits.reshape(*self.words.shape[:2], self.words.shape[2] * WORD_BITS)[..., : self.shape[2]]
             return array
         for plane, words in zip(array, self.words, strict=True):
             if plane.size:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from doors import component_table, filter_components, keep_components, label_components
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -9,8 +10,9 @@ from volumes import STRUCTURED, many_examples, masks, noise, spiral
 
 from fastgmm import _core
 from fastgmm.backends._contract import COMPONENT_DTYPE
-from fastgmm.volume import PackedMask, component_table, filter_components, keep_components, label_components
+from fastgmm.volume import PackedMask
 
+ON_CUDA = True
 CONNECTIVITIES = {6: 1, 18: 2, 26: 3}
 connectivities = st.sampled_from(list(CONNECTIVITIES))
 n_threads = st.integers(1, 3)

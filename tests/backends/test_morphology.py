@@ -5,13 +5,15 @@ from functools import cache
 import numpy as np
 import pytest
 import SimpleITK
+from doors import binary_closing_ball, binary_opening, binary_opening_ball
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 from volumes import SEEDS, STRUCTURED, blobs, many_examples, mask_from_seed, masks
 
-from fastgmm.volume import PackedMask, binary_closing_ball, binary_opening, binary_opening_ball
+from fastgmm.volume import PackedMask
 
+ON_CUDA = True
 n_threads = st.integers(1, 3)
 
 

@@ -2,44 +2,16 @@
 
 import numpy as np
 import pytest
-from tolerances import TOLERANCES
+from em_cases import KINDS, assert_assigned_alike, assert_sums_close, make_case
+from emulation import SCHEDULES, check_schedules, schedule
 
 from fastgmm.backends import get_backend
-from fastgmm.backends._contract import HistogramBatch, Mixture
+from fastgmm.backends._contract import HistogramBatch
 
-KINDS = ("full", "tied", "diag")
 # d = 33 takes two tiles of rows, d = 130 the smallest blocks and three batches of pairs, d = 200 rows that do not fit;
 # K = 65 densities that do not fit.
 SHAPES = ((1, 1, 1), (7, 2, 3), (31, 5, 4), (65, 33, 2), (5000, 3, 2), (40, 130, 2), (33, 7, 65))
-SCHEDULES = [{"CUEMU_ORDER": order} for order in ("forward", "reverse", "random")] + [
-    {"CUEMU_ORDER": "random", "CUEMU_PREEMPT": "3", "CUEMU_SEED": str(seed)} for seed in range(1, 6)
-]
-
 pytestmark = pytest.mark.usefixtures("cuda")
-
-
-@pytest.fixture(params=SCHEDULES, ids=lambda schedule: "-".join(schedule.values()))
-def schedule(request, monkeypatch):
-    for name, value in request.param.items():
-        monkeypatch.setenv(name, value)
-
-
-def make_case(kind, n, d, n_components, dtype=np.float64):
-    rng = np.random.default_rng(n + d)
-    X = (rng.normal(size=(n, d)) + 5).astype(dtype)
-    means, offsets = rng.normal(size=(n_components, d)) + 5, rng.normal(size=n_components)
-    if kind == "diag":
-        precisions = rng.uniform(0.5, 1.5, size=(n_components, d))
-    else:
-        shape = (n_components, d, d) if kind == "full" else (d, d)
-        precisions = np.triu(rng.normal(size=shape)) / np.sqrt(d)
-    return X, rng.uniform(0, 2, n), Mixture(kind, offsets, means, precisions)
-
-
-def assert_close(moments, expected, scale):
-    rtol, atol = TOLERANCES["reference"]
-    for ours, judge in zip(moments, expected, strict=True):
-        np.testing.assert_allclose(ours, judge, rtol=rtol, atol=atol * scale)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -50,20 +22,17 @@ def test_a_step_equals_the_reference(cuda, kind, shape, dtype):
     for w in (weights, None):
         expected = get_backend("reference").em_step(X, w, mixture, 1)
         moments = get_backend("cuda").em_step(cuda.asarray(X), None if w is None else cuda.asarray(w), mixture, 1)
-        assert_close(moments, expected, 100 * len(X) * shape[1])
+        assert_sums_close(moments, expected, 100 * len(X) * shape[1])
         assert all(isinstance(part, np.ndarray) for part in moments[1:])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_order_of_threads_changes_a_bit(cuda, kind, schedule):
+def test_no_order_of_threads_changes_a_bit_of_a_step(cuda, kind):
     X, weights, mixture = make_case(kind, 300, 5, 3)
-    moments = get_backend("cuda").em_step(cuda.asarray(X), cuda.asarray(weights), mixture, 1)
-    assert_close(moments, get_backend("reference").em_step(X, weights, mixture, 1), 1000)
-    stored = _BITS.setdefault(kind, b"".join(np.asarray(part).tobytes() for part in moments))
-    assert stored == b"".join(np.asarray(part).tobytes() for part in moments)
-
-
-_BITS: dict[str, bytes] = {}
+    step = lambda: get_backend("cuda").em_step(cuda.asarray(X), cuda.asarray(weights), mixture, 1)  # noqa: E731
+    moments = step()
+    assert_sums_close(moments, get_backend("reference").em_step(X, weights, mixture, 1), 1000)
+    check_schedules(step, tuple(moments))
 
 
 def test_slabs_do_not_change_a_bit_of_the_moments(cuda, monkeypatch):
@@ -80,7 +49,7 @@ def test_rows_of_any_strides(cuda):
     X, weights, mixture = make_case("full", 200, 4, 3)
     wide = cuda.asarray(np.repeat(np.repeat(X, 2, axis=0), 3, axis=1))
     moments = get_backend("cuda").em_step(wide[::2, ::3], cuda.asarray(weights), mixture, 1)
-    assert_close(moments, get_backend("reference").em_step(X, weights, mixture, 1), 1000)
+    assert_sums_close(moments, get_backend("reference").em_step(X, weights, mixture, 1), 1000)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -88,7 +57,15 @@ def test_moments_of_given_responsibilities(cuda, kind):
     X, _, mixture = make_case(kind, 500, 6, 3)
     shares = np.random.default_rng(0).uniform(size=(500, 3))
     moments = get_backend("cuda").em_moments(cuda.asarray(X), cuda.asarray(shares), mixture.means, kind, 1)
-    assert_close(moments, get_backend("reference").em_moments(X, shares, mixture.means, kind, 1), 5000)
+    assert_sums_close(moments, get_backend("reference").em_moments(X, shares, mixture.means, kind, 1), 5000)
+
+
+def assigned(cuda, X, mixture):
+    """Labels, log densities and responsibilities by the device."""
+    n, n_components = len(X), len(mixture.means)
+    found = [cuda.empty(n, np.int64), cuda.empty(n, X.dtype), cuda.empty((n, n_components), X.dtype)]
+    get_backend("cuda").em_assign(cuda.asarray(X), mixture, *found, 1)
+    return tuple(part.get() for part in found)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -98,13 +75,30 @@ def test_assignment_equals_the_reference(cuda, kind, shape, dtype):
     X, _, mixture = make_case(kind, *shape, dtype)
     n, n_components = len(X), shape[2]
     expected = [np.empty(n, np.int64), np.empty(n, dtype), np.empty((n, n_components), dtype)]
-    found = [cuda.empty(part.shape, part.dtype) for part in expected]
     get_backend("reference").em_assign(X, mixture, *expected, 1)
-    get_backend("cuda").em_assign(cuda.asarray(X), mixture, *found, 1)
-    tolerance = 4 * np.finfo(dtype).eps if dtype == np.float32 else 1e-11
-    np.testing.assert_array_equal(found[0].get(), expected[0])
-    for ours, judge in zip(found[1:], expected[1:], strict=True):
-        np.testing.assert_allclose(ours.get(), judge, rtol=tolerance, atol=tolerance)
+    assert_assigned_alike(assigned(cuda, X, mixture), expected)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", [(65, 5, 3), (33, 7, 65), (31, 200, 2)], ids=["kept", "many components", "long rows"])
+def test_no_order_of_threads_changes_a_bit_of_an_assignment(cuda, kind, shape):
+    X, _, mixture = make_case(kind, *shape)
+    check_schedules(lambda: assigned(cuda, X, mixture), assigned(cuda, X, mixture))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_order_of_threads_changes_a_bit_with_many_components(cuda, kind):
+    X, weights, mixture = make_case(kind, *SHAPES[-1])
+    step = lambda: get_backend("cuda").em_step(cuda.asarray(X), cuda.asarray(weights), mixture, 1)  # noqa: E731
+    check_schedules(step, tuple(step()))
+
+
+def test_slabs_do_not_change_an_assignment(cuda, monkeypatch):
+    X, _, mixture = make_case("full", 9000, 2, 2)
+    whole = assigned(cuda, X, mixture)
+    monkeypatch.setitem(get_backend("cuda").em_step.__globals__, "_SLAB", 1)
+    for ours, judge in zip(assigned(cuda, X, mixture), whole, strict=True):
+        np.testing.assert_array_equal(ours, judge)
 
 
 def make_batch(n_components):
@@ -135,10 +129,12 @@ def test_histogram_fits_have_the_bits_of_the_cpu(n_components):
         assert bits(fits) == bits(get_backend("numba").em_histogram_batch(batch, **settings))
 
 
-def test_histogram_fits_have_the_same_bits_in_any_order_of_threads(schedule):
-    batch, settings = make_batch(3), {"tol": 0.0, "max_iter": 2, "reg_covar": 1e-6, "n_jobs": 1}
-    fits = get_backend("cuda").em_histogram_batch(batch, **settings)
-    assert bits(fits) == bits(get_backend("cpp").em_histogram_batch(batch, **settings))
+@pytest.mark.parametrize("settings", SCHEDULES, ids=str)
+def test_histogram_fits_have_the_same_bits_in_any_order_of_threads(settings):
+    batch, how = make_batch(3), {"tol": 0.0, "max_iter": 2, "reg_covar": 1e-6, "n_jobs": 1}
+    with schedule(*settings):
+        fits = get_backend("cuda").em_histogram_batch(batch, **how)
+    assert bits(fits) == bits(get_backend("cpp").em_histogram_batch(batch, **how))
 
 
 def test_launches_that_go_on_where_the_last_stopped_change_no_bit(monkeypatch):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cuda.test_estimator import FITTED, assert_same_model, make_integers, make_rows
+from device_fits import FITTED, assert_same_model, make_integers, make_rows
 from device_traffic import traffic
 
 from fastgmm import FastGMM, Histogram

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from doors import binary_dilation_ball, binary_erosion_ball
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from fastgmm.volume import PackedMask, binary_dilation_ball, binary_erosion_ball
+from fastgmm.volume import PackedMask
 
+ON_CUDA = True
 RADII = st.tuples(st.integers(0, 5), st.integers(0, 7), st.integers(0, 9))
 
 

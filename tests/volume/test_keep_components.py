@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from doors import keep_components
 
-from fastgmm.volume import keep_components
+ON_CUDA = True
 
 
 def row(text):
