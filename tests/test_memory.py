@@ -46,6 +46,19 @@ def test_a_small_request_leaves_a_large_block_alone():
     assert small.nbytes == 1 << 17
 
 
+def test_free_neighbours_serve_one_larger_array():
+    fastgmm.release_memory()
+    arrays = [_memory.empty((1 << 23,), np.uint8) for _ in range(3)]
+    first, last = address(arrays[0]), arrays[2]
+    del arrays
+    assert address(_memory.empty((1 << 24,), np.uint8)) == first
+    # What lies beside memory in use is given back too where the system takes single pages.
+    assert _core.release_memory() in (1 << 24, 0)
+    assert address(_memory.empty((1 << 24,), np.uint8)) == first
+    del last
+    assert _core.release_memory() in (1 << 23, 3 << 23)
+
+
 def test_no_more_than_a_gibibyte_is_kept():
     fastgmm.release_memory()
     arrays = [_memory.empty((600 << 20,), np.uint8) for _ in range(2)]

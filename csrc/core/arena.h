@@ -5,9 +5,9 @@
 
 namespace fg {
 
-// A block of at least `bytes`, aligned to 64 (to 2 MiB, with huge pages asked for, from 2 MiB on). Contents
-// undefined. Callers that run at once lease different blocks; a block returns to the store when its lease
-// ends. The store keeps up to 1 GiB, the latest blocks.
+// A block of at least `bytes`, aligned to 64 KiB (to 2 MiB, with huge pages asked for, from about 2 MiB on).
+// Contents undefined. Callers that run at once lease different blocks; a block returns to the store when its
+// lease ends and becomes one with its free neighbours. The store keeps up to 1 GiB.
 class Scratch {
  public:
   explicit Scratch(std::size_t bytes);

@@ -125,8 +125,10 @@ class PackedMask:
 
     def __sub__(self, other: PackedMask) -> PackedMask:
         """Return the voxels set here and not in the other."""
-        both = self._combined(other, "bitwise_and")
-        return both if both is NotImplemented else self._combined(both, "bitwise_xor")
+        left = self._combined(other, "bitwise_and")
+        if left is not NotImplemented:
+            array_module(self.words).bitwise_xor(self.words, left.words, out=left.words)
+        return left
 
     def __invert__(self) -> PackedMask:
         """Return the voxels that are not set."""

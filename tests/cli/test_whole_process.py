@@ -142,3 +142,27 @@ def test_p002_equals_the_published_scripts_in_every_voxel(tmp_path, test_data, n
     voxels = [document["measures"][f"{key}_voxels"] for key in ("air", "healthy", "ggo", "consolidation", "other")]
     # From the README of the test data.
     assert voxels == [2145896, 2522628, 524137, 255733, 528344]
+
+
+PEAK = """
+import re
+from fastgmm.cli import main
+code = main(ARGUMENTS)
+print("peak", re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
+raise SystemExit(code)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the peak of a process is read from /proc")
+@pytest.mark.parametrize("preset", ["published", "default"])
+def test_a_run_takes_the_scan_two_label_volumes_and_little_more(tmp_path, test_data, preset):
+    path = test_data / "covid_p002_ct.nrrd"
+    arguments = ["run", str(path), "-o", str(tmp_path / "out"), "--preset", preset, "--jobs", "2"]
+    program = PEAK.replace("ARGUMENTS", repr(arguments))
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=ENVIRONMENT, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    peak = 1024 * int(ended.stdout.split()[-1])
+    size = sitk.ReadImage(str(path)).GetNumberOfPixels()
+    assert peak <= 2 * size + 2 * size + path.stat().st_size + 80e6

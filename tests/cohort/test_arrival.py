@@ -6,7 +6,6 @@ from cohort.chests import SMALL, chest, write_chest
 
 from fastgmm.cohort import run_cohort
 from fastgmm.cohort._arrival import AirSink
-from fastgmm.cohort._memory import VolumeMemory
 from fastgmm.io import VolumeSink, read_scan
 from fastgmm.lung import segment_lungs
 from fastgmm.volume import threshold_below
@@ -38,7 +37,7 @@ def test_slices_are_told_in_order_and_hold_their_values(tmp_path, name):
 @pytest.mark.parametrize("shape", [(1, 5, 70), (40, 300, 300), (3, 1500, 1500)])
 def test_air_found_on_the_way_is_that_of_the_whole_volume(shape):
     volume = np.random.default_rng(0).integers(-1000, 300, shape).astype(np.int16)
-    sink = AirSink(VolumeMemory(), -155, "auto")
+    sink = AirSink(-155, "auto")
     for n in range(1, len(volume) + 1):
         assert sink.air is None
         sink.arrived(volume, n)
@@ -49,7 +48,7 @@ def test_a_scan_cut_short_gives_no_air(tmp_path):
     path = write_chest(tmp_path / "a.nrrd")
     header, data = path.read_bytes().split(b"\n\n", 1)
     path.write_bytes(header + b"\n\n" + gzip.compress(gzip.decompress(data)[:-100]))
-    sink = AirSink(VolumeMemory(), -155, "auto")
+    sink = AirSink(-155, "auto")
     with pytest.raises(OSError, match="bytes of voxels"):
         read_scan(path, sink=sink)
     assert sink.air is None
@@ -70,21 +69,6 @@ def test_lungs_do_not_depend_on_who_found_the_air(settings):
     assert air == before
     with pytest.raises(ValueError, match="air must have the volume's shape"):
         segment_lungs(volume, spacing, settings, air=threshold_below(volume[1:], -155))
-
-
-def test_memory_given_back_is_taken_again_where_it_fits():
-    memory = VolumeMemory()
-    first = memory.take((4, 5, 6), "int16")
-    memory.give_back(first)
-    smaller = memory.take((3, 5, 6), "int16")
-    assert np.shares_memory(first, smaller)
-    assert not np.shares_memory(memory.take((3, 5, 6), "int16"), smaller)
-    memory.give_back(smaller)
-    assert not np.shares_memory(memory.take((1, 2, 3), "int16"), smaller)
-    larger = memory.take((5, 5, 6), "int16")
-    assert larger.shape == (5, 5, 6)
-    assert not np.shares_memory(larger, smaller)
-    assert not np.shares_memory(memory.take((4, 5, 6), "int16"), smaller)
 
 
 def test_scans_of_many_sizes_share_memory_and_keep_their_own_values(tmp_path):

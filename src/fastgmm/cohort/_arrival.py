@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from fastgmm._memory import empty
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import Int16Array, Shape3
-from fastgmm.cohort._memory import VolumeMemory
 from fastgmm.io import Scan, VolumeSink
 from fastgmm.volume import threshold_below
 
@@ -23,10 +25,9 @@ class Arrival:
 
 
 class AirSink(VolumeSink):
-    """Takes memory from the run, and compares the slices that have arrived; `air` is None until all have."""
+    """Compares the slices that have arrived; `air` is None until all have."""
 
-    def __init__(self, memory: VolumeMemory, below_hu: int | None, backend: str) -> None:
-        self._memory = memory
+    def __init__(self, below_hu: int | None, backend: str) -> None:
         self._below_hu = below_hu
         self._backend = backend
         self._found: PackedMask | None = None
@@ -35,7 +36,7 @@ class AirSink(VolumeSink):
 
     def memory(self, shape: Shape3) -> Int16Array:
         """Return memory of an earlier scan, if there is any."""
-        return self._memory.take(shape, "int16")
+        return empty(shape, np.int16)
 
     def arrived(self, volume: Int16Array, n_slices: int) -> None:
         """Compare the slices that are new, once there are enough of them."""

@@ -183,6 +183,4 @@ def _count(
     options.stage(case, "lungs")
     lungs = find_lungs(arrival, case, options)
     part = collect_histogram(scan.volume, lungs.mask, options.settings, backend=options.backend, n_jobs=options.n_jobs)
-    if case.total > 1:
-        options.memory.give_back(scan.volume)
     return part, lungs, (*scan.warnings, *lungs.warnings)

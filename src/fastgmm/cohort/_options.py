@@ -9,7 +9,6 @@ from pathlib import Path
 from fastgmm._threads import resolve_n_jobs
 from fastgmm.backends import choose_backend
 from fastgmm.cohort._arrival import AirSink, Arrival
-from fastgmm.cohort._memory import VolumeMemory
 from fastgmm.cohort._plan import Case
 from fastgmm.cohort._results import Event, OnEvent, Row
 from fastgmm.io import read_scan
@@ -31,7 +30,6 @@ class Options:
     preview: bool = True
     li_formula: str = "default"
     on_event: OnEvent | None = None
-    memory: VolumeMemory = field(default_factory=VolumeMemory)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "backend", choose_backend(self.backend))
@@ -47,7 +45,7 @@ class Options:
     def read(self, case: Case, *, find_air: bool = True) -> Arrival:
         """Read the scan of a case, and find its air on the way unless its lungs are made elsewhere."""
         below_hu = self.settings.air_below_hu if find_air and self.lungs is None else None
-        sink = AirSink(self.memory, below_hu, self.backend)
+        sink = AirSink(below_hu, self.backend)
         scan = read_scan(case.path, assume_hu=self.assume_hu, series=self.series, sink=sink)
         return Arrival(scan, sink.air)
 

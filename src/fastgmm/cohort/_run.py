@@ -199,17 +199,8 @@ def _label_all(work: _Work, folder: OutputFolder, options: Options, *, measured:
         load_drawing_early()
     try:
         for case, take in read_ahead(work.cases, work.read, ahead=options.threads > 1):
-            start = perf_counter()
             try:
-                options.stage(case, "reading")
-                arrival = take()
-                options.stage(case, "lungs")
-                kept = work.lungs.get(case.name)
-                lungs = find_lungs(arrival, case, options) if kept is None else kept.restore()
-                last.finish()
-                last.begin(
-                    make_files(arrival.scan, lungs, case, model, folder.staging, options, measured=measured), start
-                )
+                _begin(last, case, take, work, model, measured)
             except Exception as error:
                 last.finish()
                 fail(result.failures, case, error, options, folder)
@@ -218,18 +209,33 @@ def _label_all(work: _Work, folder: OutputFolder, options: Options, *, measured:
     return result
 
 
+def _begin(
+    last: _Last, case: Case, take: Callable[[], Arrival], work: _Work, model: TissueModel, measured: bool
+) -> None:
+    """Label a scan; on return its volume and masks are free, so that their memory serves the next one."""
+    start, options = perf_counter(), last.options
+    options.stage(case, "reading")
+    arrival = take()
+    options.stage(case, "lungs")
+    kept = work.lungs.get(case.name)
+    lungs = find_lungs(arrival, case, options) if kept is None else kept.restore()
+    last.finish()
+    folder = last.folder.staging
+    last.begin(make_files(arrival.scan, lungs, case, model, folder, options, measured=measured), start)
+
+
 class _Last:
     """The scan whose files are still written while the lungs of the next one are found."""
 
     def __init__(self, folder: OutputFolder, options: Options, result: RunResult) -> None:
-        self._folder, self._options, self._result = folder, options, result
+        self.folder, self.options, self._result = folder, options, result
         self._files: ScanFiles | None = None
         self._start = 0.0
 
     def begin(self, files: ScanFiles, start: float) -> None:
         """Take a scan; with one thread, do not go on before it is done."""
         self._files, self._start = files, start
-        if self._options.threads == 1:
+        if self.options.threads == 1:
             self.finish()
 
     def finish(self) -> None:
@@ -237,11 +243,11 @@ class _Last:
         files, self._files = self._files, None
         if files is None:
             return
-        case, options, result = files.case, self._options, self._result
+        case, options, result = files.case, self.options, self._result
         try:
-            result.outputs[case.name] = self._folder.publish(files.finish())
+            result.outputs[case.name] = self.folder.publish(files.finish())
         except Exception as error:
-            fail(result.failures, case, error, options, self._folder)
+            fail(result.failures, case, error, options, self.folder)
             return
         result.note_done(case, perf_counter() - self._start, files.row)
         options.done(case, result.times_s[case.name], files.row)

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from fastgmm._memory import empty
 from fastgmm._packed_mask import PackedMask
-from fastgmm._types import AnyArray, UInt8Array
+from fastgmm._types import UInt8Array
 from fastgmm.cohort._arrival import Arrival
 from fastgmm.cohort._options import Options, output_path
 from fastgmm.cohort._overlay import WINDOW_HU, LegendEntry, draw_overlay
@@ -33,7 +36,6 @@ class ScanFiles:
     row: dict[str, Any] | None = None
     paths: dict[str, Path] = field(default_factory=dict)
     jobs: list[Future[Any]] = field(default_factory=list)
-    volumes: list[AnyArray] = field(default_factory=list)
 
     def submit(self, work: Callable[..., Any], *arguments: Any) -> Future[Any]:
         """Let a thread work on a file."""
@@ -41,14 +43,12 @@ class ScanFiles:
         return self.jobs[-1]
 
     def finish(self) -> list[Path]:
-        """Return the files once they are whole, or raise what kept one from it; the memory is free again."""
+        """Return the files once they are whole, or raise what kept one from it."""
         try:
             for job in self.jobs:
                 job.result()
         finally:
             self.writers.shutdown(wait=True, cancel_futures=True)
-        for volume in self.volumes:
-            self.options.memory.give_back(volume)
         return list(self.paths.values())
 
 
@@ -86,7 +86,7 @@ def make_files(
     Notes
     -----
     Label volumes are compressed by threads while the next one is computed. Two of them are in memory at a time: the one
-    with the lungs is written and then becomes the median. The scan's own volume is free on return.
+    with the lungs is written and then becomes the median.
     """
     writers = ThreadPoolExecutor(min(_WRITERS, options.threads), thread_name_prefix="fastgmm-write")
     files = ScanFiles(case, options, writers)
@@ -105,7 +105,7 @@ def _make_files(
     kernels: dict[str, Any] = {"backend": options.backend, "n_jobs": options.n_jobs}
     files.paths = {kind: output_path(folder, case, kind, extension) for kind in ("lungs", "labels", "median")}
     options.stage(case, "labels")
-    spare, labels = files.volumes = [options.memory.take(scan.shape, "uint8") for _ in range(2)]
+    spare, labels = (empty(scan.shape, np.uint8) for _ in range(2))
     lungs.labels(out=spare, **kernels)
     lungs_written = files.submit(write_labels, files.paths["lungs"], spare, scan)
     label_tissue(scan.volume, lungs.mask, model, out=labels, **kernels)
@@ -122,7 +122,6 @@ def _make_files(
     files.submit(write_labels, files.paths["median"], spare, scan)
     if planes is not None and files.row is not None:
         files.submit(_write_picture, files.paths["overlay"], planes.result(), files.row)
-    options.memory.give_back(scan.volume)
 
 
 def measure_scan(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastgmm._arrays import array_module, to_host
+from fastgmm._arrays import to_host
 from fastgmm._packed_mask import WORD_BITS, PackedMask, count_bits_by_slice, words_per_row
 from fastgmm._types import AnyArray, BoolArray
 from fastgmm.lung.mask._shadow import shadow
@@ -90,12 +90,11 @@ def _columns(mask: PackedMask) -> AnyArray:
 
 def _spots(thorax: Thorax, window: _Window) -> PackedMask:
     """Return the dark voxels of the window with an empty slice after each, so that components are those of slices."""
-    nx = min(thorax.volume.shape[2], window.w1 * WORD_BITS) - window.w0 * WORD_BITS
-    x0 = window.w0 * WORD_BITS
-    part = array_module(thorax.volume).ascontiguousarray(thorax.volume[window.z0 : window.z1, :, x0 : x0 + nx])
-    dark = threshold_below(part, thorax.numbers.airway_below_hu, **thorax.kernels)
-    spots = no_voxels((2 * part.shape[0], part.shape[1], nx), dark)
-    spots.words[::2] = dark.words
+    dark = threshold_below(thorax.volume[window.z0 : window.z1], thorax.numbers.airway_below_hu, **thorax.kernels)
+    nz, ny, nx = dark.shape
+    nx = min(nx, window.w1 * WORD_BITS) - window.w0 * WORD_BITS
+    spots = no_voxels((2 * nz, ny, nx), dark)
+    spots.words[::2] = dark.words[..., window.w0 : window.w1]
     return spots
 
 

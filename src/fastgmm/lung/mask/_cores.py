@@ -47,6 +47,11 @@ class Cores:
     levels: list[PackedMask] = field(default_factory=list)
     has_dark_lung: bool = False
 
+    def forget_masks(self) -> None:
+        """Keep no more than what was found out."""
+        self.lungs.clear()
+        self.levels.clear()
+
 
 @dataclass(frozen=True)
 class DarkAir:

@@ -30,8 +30,9 @@ from fastgmm.volume import (
 
 
 class DefaultLungs(NamedTuple):
-    """Right and left lung and the airway as masks in the stored order, and the warnings."""
+    """Both lungs, the right and the left one, and the airway as masks in the stored order, and the warnings."""
 
+    lungs: PackedMask
     right: PackedMask
     left: PackedMask
     airway: PackedMask
@@ -52,7 +53,32 @@ def default_lungs(
         view.turn(volume), view.turn_triple(spacing_mm), settings.air_below_hu, settings.default_mask(), kernels
     )
     if stored_air is not None and view.is_stored_order:
-        thorax.give_below(settings.air_below_hu, stored_air)
+        thorax.give_air(stored_air)
+    steps = _find(thorax)
+    right, left = steps.box.paste(steps.right), steps.box.paste(steps.left)
+    lungs = right | left
+    airways = no_voxels(right.shape, right) if steps.airway is None else steps.airway - lungs
+    warnings = quality_warnings(
+        thorax,
+        Found(lungs, right, left, steps.cores, steps.touch_border, steps.airway is not None, view.obliquity_degrees),
+    )
+    lungs, right, left, airways = map(view.turn_back, (lungs, right, left, airways))
+    return DefaultLungs(lungs, right, left, airways, warnings)
+
+
+class _Steps(NamedTuple):
+    """The lungs in their box, and what the steps before them found; all other masks are out of memory by then."""
+
+    box: Box
+    right: PackedMask
+    left: PackedMask
+    airway: PackedMask | None
+    cores: Cores
+    touch_border: bool
+
+
+def _find(thorax: Thorax) -> _Steps:
+    """Take steps 2 to 9."""
     candidates = find_candidates(thorax)
     air = candidates.mask
     airway = find_airway(thorax, air)
@@ -63,14 +89,11 @@ def default_lungs(
     cores = find_cores(thorax, inside, _dark_air(thorax, box), middle)
     if not cores.lungs:
         raise refusal(candidates, thorax, "as dark as gas, with no lung above the diaphragm")
+    touch_border = candidates.touch_border
+    del candidates  # their masks are of the whole volume
     right, left = _grown(thorax, inside, cores, wall)
     rim = _rim(thorax, right | left, box)
-    right, left = box.paste(right - rim), box.paste(left - rim)
-    airways = no_voxels(air.shape, air) if airway is None else airway - right - left
-    warnings = quality_warnings(
-        thorax, Found(right, left, cores, candidates.touch_border, airway is not None, view.obliquity_degrees)
-    )
-    return DefaultLungs(view.turn_back(right), view.turn_back(left), view.turn_back(airways), warnings)
+    return _Steps(box, right - rim, left - rim, airway, cores, touch_border)
 
 
 def _dark_air(thorax: Thorax, box: Box) -> DarkAir:
@@ -100,6 +123,7 @@ def _mean_x(inside: BoolArray) -> float:
 def _grown(thorax: Thorax, inside: PackedMask, cores: Cores, wall: PackedMask) -> tuple[PackedMask, PackedMask]:
     """Return right and left lung, closed and apart from each other, from airway and gas."""
     right, left, gas = assign(thorax, inside, cores)
+    cores.forget_masks()
     closed_right = _closed(thorax, right) - wall - gas - left
     closed_left = _closed(thorax, left) - wall - gas - right
     return closed_right, closed_left - closed_right

@@ -10,8 +10,9 @@ from fastgmm.lung.mask._thorax import Thorax, n_common
 
 
 class Found(NamedTuple):
-    """The lungs in the view of the thorax, and how they were found."""
+    """The lungs in the view of the thorax, together and apart, and how they were found."""
 
+    lungs: PackedMask
     right: PackedMask
     left: PackedMask
     cores: Cores
@@ -25,7 +26,7 @@ def quality_warnings(thorax: Thorax, found: Found) -> tuple[str, ...]:
     numbers = thorax.numbers
     right_ml, left_ml = (lung.count() * thorax.voxel_ml for lung in (found.right, found.left))
     total_ml = right_ml + left_ml
-    dense = 1 - n_common(found.right | found.left, thorax.below(thorax.air_below_hu)) * (thorax.voxel_ml / total_ml)
+    dense = 1 - n_common(found.lungs, thorax.below(thorax.air_below_hu)) * (thorax.voxel_ml / total_ml)
     notes = [
         (
             found.obliquity_degrees > numbers.max_obliquity_degrees,

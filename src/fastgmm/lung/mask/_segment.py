@@ -114,7 +114,7 @@ def segment_lungs(
     if isinstance(settings.mask, PublishedMaskSettings):
         return LungSegmentation(*published_mask(volume, spacing, settings, air, backend=backend, n_jobs=n_jobs))
     found = default_lungs(volume, spacing, settings, axes, air, {"backend": backend, "n_jobs": n_jobs})
-    return LungSegmentation(found.right | found.left, found.warnings, found.right, found.left, found.airway)
+    return LungSegmentation(found.lungs, found.warnings, found.right, found.left, found.airway)
 
 
 def check_direction(direction: AnyArray | None) -> AnyArray:

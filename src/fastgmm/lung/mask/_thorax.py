@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastgmm._packed_mask import WORD_BITS, PackedMask, count_bits, words_per_row
+from fastgmm._packed_mask import WORD_BITS, PackedMask, words_per_row
 from fastgmm._types import AnyArray, Shape3
 from fastgmm.lung.settings import DefaultMaskSettings, radius_voxels
 from fastgmm.volume import threshold_below
@@ -21,7 +21,7 @@ class Thorax:
     air_below_hu: int
     numbers: DefaultMaskSettings
     kernels: dict[str, Any]
-    _below: dict[int, PackedMask] = field(default_factory=dict, repr=False)
+    _air: list[PackedMask] = field(default_factory=list, repr=False)
 
     @property
     def voxel_ml(self) -> float:
@@ -29,14 +29,16 @@ class Thorax:
         return math.prod(self.spacing_mm) / 1000
 
     def below(self, hu: int) -> PackedMask:
-        """Return the voxels below a HU, found once for each; not to be written to."""
-        if hu not in self._below:
-            self._below[hu] = threshold_below(self.volume, hu, **self.kernels)
-        return self._below[hu]
+        """Return the voxels below a HU; not to be written to, since those of air are found once and kept."""
+        if hu != self.air_below_hu:
+            return threshold_below(self.volume, hu, **self.kernels)
+        if not self._air:
+            self.give_air(threshold_below(self.volume, hu, **self.kernels))
+        return self._air[0]
 
-    def give_below(self, hu: int, mask: PackedMask) -> None:
-        """Take the voxels below a HU that are known already."""
-        self._below[hu] = mask
+    def give_air(self, mask: PackedMask) -> None:
+        """Take the voxels below `air_below_hu` that are known already."""
+        self._air.append(mask)
 
     def radius(self, mm: float) -> Shape3:
         """Return a length in voxels along each axis."""
@@ -84,4 +86,4 @@ def no_voxels(shape: Shape3, like: PackedMask) -> PackedMask:
 
 def n_common(a: PackedMask, b: PackedMask) -> int:
     """Return how many voxels two masks share."""
-    return count_bits(a.words & b.words)
+    return (a & b).count()
