@@ -64,6 +64,37 @@ void threshold(const Array<T>& volume, std::int64_t value, Words& out, int n_thr
   threshold_below(voxels, value, bits, n_threads);
 }
 
+template <class U, class O>
+bool labels_of_values(const py::array_t<U>& values, U first, const Array<std::uint8_t>& table, Array<O>& out,
+                      int n_threads) {
+  if (values.ndim() != 1 || out.ndim() != 1 || out.size() != values.size())
+    throw std::invalid_argument("values and out must be 1-D of equal length");
+  if (table.size() < 1 || table.size() > 65536)
+    throw std::invalid_argument("table must have 1 to 65536 entries");
+  if (values.strides(0) % static_cast<py::ssize_t>(sizeof(U)))
+    throw std::invalid_argument("values must be a whole number of elements apart");
+  O* const labels = out.mutable_data();
+
+  py::gil_scoped_release release;
+  return label_values(values.data(), values.strides(0) / static_cast<py::ssize_t>(sizeof(U)), values.size(),
+                      first, table.data(), table.size(), labels, n_threads);
+}
+
+template <class U, class O>
+void bind_labels(py::module_& m) {
+  m.def("label_values", &labels_of_values<U, O>, "Write table[value - first]; whether all were in the table.",
+        py::arg("values").noconvert(), py::arg("first"), py::arg("table").noconvert(),
+        py::arg("out").noconvert(), py::kw_only(), py::arg("n_jobs"));
+}
+
+template <class U>
+void bind_labels_of(py::module_& m) {
+  bind_labels<U, std::uint8_t>(m);
+  bind_labels<U, std::uint16_t>(m);
+  bind_labels<U, std::uint32_t>(m);
+  bind_labels<U, std::uint64_t>(m);
+}
+
 template <class T>
 void bind_for(py::module_& m) {
   m.def("histogram", &histogram<T>, "Distinct values and counts[phase][value] of the voxels under the mask.",
@@ -82,6 +113,10 @@ void bind_histogram(py::module_& m) {
   bind_for<std::int32_t>(m);
   bind_for<std::uint8_t>(m);
   bind_for<std::uint16_t>(m);
+  bind_labels_of<std::uint8_t>(m);
+  bind_labels_of<std::uint16_t>(m);
+  bind_labels_of<std::uint32_t>(m);
+  bind_labels_of<std::uint64_t>(m);
   m.def("apply_table", &label, "Write table[voxel + 32768] under the mask, 0 elsewhere.",
         py::arg("volume").noconvert(), py::arg("table").noconvert(), py::arg("mask").noconvert().none(true),
         py::arg("out").noconvert(), py::kw_only(), py::arg("n_jobs"));

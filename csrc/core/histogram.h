@@ -21,6 +21,13 @@ std::vector<Bin> count_values(VolumeView<const T> volume, const MaskView* mask, 
 void apply_table(VolumeView<const std::int16_t> volume, const std::uint8_t* table, const MaskView* mask,
                  VolumeView<std::uint8_t> out, int n_threads);
 
+// out = table[value - first] of n integers that are `stride` elements apart; returns whether all of them have
+// an entry in the table, which has at most 65536: what is written for others is not defined. Signed integers
+// come as unsigned ones of their width: U and O are uint8, 16, 32 or 64.
+template <class U, class O>
+bool label_values(const U* values, std::int64_t stride, std::int64_t n, U first, const std::uint8_t* table,
+                  std::int64_t n_entries, O* out, int n_threads);
+
 // out = value < limit.
 template <class T>
 void threshold_below(VolumeView<const T> volume, std::int64_t limit, MaskOut out, int n_threads);

@@ -11,6 +11,7 @@
 // Cost: near one read of the voxels under the mask, plus one write of the labels; an empty word is one test.
 
 #include "core/pack_bytes.inl"
+#include "core/label_table.inl"
 
 inline std::uint64_t stretch_word(const std::uint64_t* words, std::int64_t n, std::int64_t first) {
   return words ? words[first / 64] : low_ones(static_cast<int>(n - first < 64 ? n - first : 64));
@@ -98,22 +99,6 @@ void compare_below(const T* voxels, std::int64_t n, T limit, std::uint64_t* out)
   std::memset(bytes, 0, 64 * n_words);
   for (std::int64_t k = 0; k < rest; ++k) bytes[k] = voxels[i + k] < limit ? 255 : 0;
   for (std::int64_t w = 0; w < n_words; ++w) out[i / 64 + w] = pack_bytes(bytes + 64 * w);
-}
-
-// Labels of 64 voxels, before the mask.
-inline void look_up_64(const std::int16_t* v, const LabelTable& table, std::uint8_t* labels) {
-  if (!table.few_jumps) {
-    for (int k = 0; k < 64; ++k) labels[k] = table.labels[v[k] + 32768];
-    return;
-  }
-  std::uint8_t sums[64];
-  for (int k = 0; k < 64; ++k) sums[k] = table.labels[0];
-  for (int j = 0; j < table.n_jumps; ++j) {
-    const std::int16_t from = table.jump_at[j];
-    const std::uint8_t jump = table.jump_by[j];
-    for (int k = 0; k < 64; ++k) sums[k] = static_cast<std::uint8_t>(sums[k] + (v[k] >= from ? jump : 0));
-  }
-  std::memcpy(labels, sums, 64);
 }
 
 inline void keep_under(std::uint64_t bits, std::uint8_t* labels) {

@@ -20,8 +20,12 @@ print(model.means_.ravel().round(1), model.weights_.round(3))
 
 hu = counts.values[:, np.newaxis]
 density = np.exp(model.score_samples(hu))
-plt.bar(counts.values, counts.counts / counts.n, width=1.0, color="0.8")
-plt.plot(counts.values, density)
-plt.plot(counts.values, density[:, np.newaxis] * model.predict_proba(hu), linewidth=0.8)
+plt.bar(counts.values, counts.counts / counts.n, width=1.0, color="0.85", label="counts of both scans")
+plt.plot(counts.values, density, color="black", linewidth=2, label="mixture")
+for mean, part in zip(model.means_[:, 0], (density[:, np.newaxis] * model.predict_proba(hu)).T, strict=True):
+    plt.plot(counts.values, part, linewidth=1.5, linestyle="--", label=f"component at {mean:.0f} HU")
 plt.xlabel("HU")
+plt.ylabel("share of the voxels per HU")
+plt.legend()
+plt.tight_layout()
 plt.savefig(sys.argv[1] if len(sys.argv) > 1 else "ct_histogram.png")

@@ -24,5 +24,15 @@ search = GridSearchCV(
 search.fit(X)
 print(search.best_params_)
 
-plt.scatter(*X.T, c=search.predict(X), s=8)
+labels = search.predict(X)
+for k in range(search.best_params_["fastgmm__n_components"]):
+    plt.scatter(*X[labels == k].T, s=8, label=f"component {k}")
+plt.gca().set_aspect("equal")
+plt.xlabel("first feature")
+plt.ylabel("second feature")
+plt.title(
+    "{fastgmm__n_components} components, covariance_type {fastgmm__covariance_type!r}".format(**search.best_params_)
+)
+plt.legend()
+plt.tight_layout()
 plt.savefig(sys.argv[1] if len(sys.argv) > 1 else "grid_search.png")

@@ -193,13 +193,69 @@ def test_from_parameters_checks_what_it_gets():
         FastGMM.from_parameters([0.5, 0.5], [[0, 0], [1, 1]], [[0, 1], [1, 1]], "diag")
 
 
-def test_predict_writes_where_it_is_told():
-    X = blobs(2)
-    model, out = FastGMM(2, random_state=0).fit(X), np.empty(len(X), np.int64)
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8"])
+@pytest.mark.parametrize("rows_dtype", [np.float64, np.float32, np.int16, np.uint64])
+@pytest.mark.parametrize("d", [1, 2])
+def test_predict_writes_where_it_is_told(backend, dtype, rows_dtype, d):
+    X = (blobs(d) * 5 + 100).astype(rows_dtype)
+    model, out = FastGMM(2, init_params="optimal", max_iter=500, backend=backend).fit(X), np.empty(len(X), dtype)
     assert model.predict(X, out=out) is out
     np.testing.assert_array_equal(out, model.predict(X))
-    with pytest.raises(ValueError, match=r"out must be a contiguous int64 array of shape \(900,\), got int32 of shape"):
-        model.predict(X, out=np.empty(len(X), np.int32))
+    np.testing.assert_array_equal(out, model.predict(X.astype(np.float64)))
+
+
+@pytest.mark.parametrize(
+    ("out", "text"),
+    [
+        (
+            np.empty(9, np.int64),
+            r"out must be a contiguous array of integers of shape \(900,\), got int64 of shape \(9,\)",
+        ),
+        (np.empty(900), r"got float64 of shape \(900,\)"),
+        (np.empty(900, bool), "got bool of shape"),
+        (np.empty(1800, np.int64)[::2], "must be a contiguous array"),
+        (np.empty(900, ">i8"), "got >i8 of shape"),
+        ([0] * 900, "got list"),
+    ],
+)
+def test_predict_refuses_an_out_that_does_not_fit(out, text):
+    X = blobs(2)
+    with pytest.raises(ValueError, match=text):
+        FastGMM(2, random_state=0).fit(X).predict(X, out=out)
+
+
+def test_predict_refuses_an_out_that_is_too_narrow_or_is_the_rows():
+    X = np.arange(-900, 900, dtype=np.int16)[:, None]
+    many = FastGMM.from_parameters(np.full(129, 1 / 129), np.arange(129.0), np.ones(129))
+    with pytest.raises(ValueError, match=r"out must hold labels 0..128, got int8; give one of a wider dtype"):
+        many.predict(X, out=np.empty(len(X), np.int8))
+    np.testing.assert_array_equal(many.predict(X, out=np.empty(len(X), np.uint8)), many.predict(X.astype(float)))
+    with pytest.raises(ValueError, match="shares memory with X"):
+        many.predict(X, out=X[:, 0])
+
+
+def test_more_labels_than_a_byte_holds():
+    X = np.arange(-900, 900, dtype=np.int16)[:, None]
+    many = FastGMM.from_parameters(np.full(400, 1 / 400), 2.0 * np.arange(400), np.ones(400))
+    np.testing.assert_array_equal(many.predict(X), many.predict(X.astype(float)))
+
+
+@pytest.mark.parametrize("far", [[], [5000], [-30000, 31000], [2**31 - 1]])
+@pytest.mark.parametrize("dtype", [np.int16, np.int32, np.int64])
+def test_integers_far_from_most_others_are_labelled_right(dtype, far):
+    """More rows than are sampled for a guess of the span, and a few where no sample sees them."""
+    if far and far[-1] > np.iinfo(dtype).max:
+        far = [32767]
+    X = np.random.default_rng(0).integers(-50, 60, 100_000).astype(dtype)
+    X[[77_777 + i for i in range(len(far))]] = far
+    model = FastGMM.from_parameters([0.4, 0.3, 0.3], [-40, 0, 9], [20, 1, 900])
+    out = np.empty(len(X), np.uint8)
+    np.testing.assert_array_equal(model.predict(X[:, None], out=out), model.predict(X[:, None].astype(float)))
+    np.testing.assert_array_equal(model.predict(X[:, None]), out)
+    np.testing.assert_allclose(
+        model.score_samples(X[:, None]), model.score_samples(X[:, None].astype(float)), rtol=1e-12
+    )
+    np.testing.assert_array_equal(model.predict_proba(X[:, None]), model.predict_proba(X[:, None].astype(float)))
 
 
 def test_counting_equal_rows_changes_nothing():

@@ -16,6 +16,7 @@ import sklearn
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator
 
 from fastgmm import FastGMM, backends
@@ -60,14 +61,81 @@ def test_check_estimator(model):
     assert {r["status"] for r in results} <= {"passed", "skipped"}
 
 
+class OnOneColumn(FastGMM):
+    """FastGMM on the first feature of what scikit-learn's checks give it, as floats or rounded to integers."""
+
+    whole_numbers = False
+
+    def _column(self, X):
+        column = np.asarray(X)[:, :1]
+        return np.round(column * 20).astype(np.int16) if self.whole_numbers else column
+
+    def fit(self, X, y=None, sample_weight=None):
+        return super().fit(self._column(X), y, sample_weight)
+
+    def predict(self, X):
+        return super().predict(self._column(X))
+
+    def predict_proba(self, X):
+        return super().predict_proba(self._column(X))
+
+
+class OnOneColumnOfIntegers(OnOneColumn):
+    """The same on integers, which are counted."""
+
+    whole_numbers = True
+
+
+@pytest.mark.skipif(OLD, reason="the check is named otherwise before scikit-learn 1.9")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:Collapsed to:UserWarning")  # four whole numbers, three components
+@pytest.mark.parametrize("kind", [OnOneColumn, OnOneColumnOfIntegers])
+@pytest.mark.parametrize("settings", [{}, {"n_components": 3, "init_params": "optimal"}], ids=["default", "optimal"])
+def test_scikit_learns_checks_of_weights_pass_on_one_feature(kind, settings):
+    checks = [
+        estimator_checks.check_sample_weight_equivalence_on_dense_data,
+        estimator_checks.check_sample_weights_shape,
+    ]
+    for check in checks:
+        check("FastGMM", kind(**settings))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_check_estimator_with_a_random_start():
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
+def test_check_estimator_with_a_random_start(init_params):
     expected = {"check_sample_weight_equivalence_on_dense_data": RANDOM_START}
-    results = check_estimator(FastGMM(3), expected_failed_checks=expected, on_skip=None, on_fail=None)
-    assert {r["check_name"] for r in results if r["status"] == "xfail"} == set(expected)
+    model = FastGMM(3, init_params=init_params)
+    results = check_estimator(model, expected_failed_checks=expected, on_skip=None, on_fail=None)
+    assert {r["check_name"] for r in results if r["status"] == "xfail"} <= set(expected)
     assert not [r["check_name"] for r in results if r["status"] == "failed"]
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("dtype", [np.float64, np.int16])
+@pytest.mark.parametrize("d", [1, 3])
+def test_weights_equal_repeated_rows_from_a_given_start(init_params, covariance_type, dtype, d):
+    """What the expected failure above leaves out, for the configurations whose own starts are random."""
+    rng = np.random.default_rng(d)
+    X = np.concatenate([rng.normal(m, s, (40, d)) for m, s in ((-40, 6), (0, 9), (50, 7))]).astype(dtype)
+    weights = rng.integers(0, 4, len(X))
+    shape = {"full": (3, d, d), "tied": (d, d), "diag": (3, d), "spherical": (3,)}[covariance_type]
+    square = covariance_type in ("full", "tied")
+    start = {
+        "weights_init": [0.2, 0.3, 0.5],
+        "means_init": [[-45.0] * d, [5.0] * d, [40.0] * d],
+        "precisions_init": np.broadcast_to(np.eye(d) / 90, shape) if square else np.full(shape, 1 / 90),
+    }
+    model = FastGMM(3, init_params=init_params, covariance_type=covariance_type, max_iter=500, **start)
+    repeated = np.repeat(X, weights, axis=0)
+    weighted, judge = clone(model).fit(X, sample_weight=weights), clone(model).fit(repeated)
+    assert weighted.n_iter_ == judge.n_iter_
+    for name in ("weights_", "means_", "covariances_", "lower_bound_"):
+        np.testing.assert_allclose(getattr(weighted, name), getattr(judge, name), rtol=1e-9, atol=1e-9, err_msg=name)
+    np.testing.assert_array_equal(weighted.predict(X), judge.predict(X))
+    assert weighted.score(X, sample_weight=weights) == pytest.approx(judge.score(repeated), rel=1e-9)
 
 
 class PassThrough(TransformerMixin, BaseEstimator):
@@ -91,6 +159,33 @@ def test_pipelines_and_searches(rows):
         make_pipeline(PassThrough(), FastGMM(random_state=0)), {"fastgmm__n_components": [1, 2, 3]}, n_jobs=2
     )
     assert search.fit(rows).best_params_ == {"fastgmm__n_components": 3}
+
+
+def threads_of_this_process(model, X, y=None):
+    """Live threads of the worker after a fit that is large enough for several."""
+    model.fit(np.random.default_rng(0).normal(size=(60_000, 3)))
+    return float(len(os.listdir("/proc/self/task")))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="the threads of a process are counted in /proc")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_workers_of_a_search_start_no_threads_beyond_their_share(rows):
+    from joblib.externals.loky import get_reusable_executor
+
+    def most_threads(n_jobs):
+        get_reusable_executor().shutdown(wait=True)  # fresh workers: threads of a pool live as long as their process
+        model = FastGMM(2, max_iter=3, init_params="random_from_data", random_state=0, n_jobs=n_jobs)
+        search = GridSearchCV(
+            model, {"tol": [1e-3, 1e-4]}, scoring=threads_of_this_process, n_jobs=-1, refit=False, cv=3
+        )
+        with joblib.parallel_config("loky"):
+            search.fit(rows)
+        return max(search.cv_results_[f"split{i}_test_score"].max() for i in range(3))
+
+    alone = most_threads(1)
+    assert most_threads(4) >= alone + 3  # threads that are asked for are seen
+    share = max(joblib.cpu_count() // joblib.effective_n_jobs(-1), 1)
+    assert most_threads(None) <= alone + share - 1
 
 
 def test_clones_and_pickles_and_memory_maps(rows, tmp_path):

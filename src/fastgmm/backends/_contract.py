@@ -49,6 +49,14 @@ class HistogramKernels(Protocol):
         """Write table[value + 32768] where the mask is set (everywhere without one), 0 elsewhere."""
         ...
 
+    def label_values(self, values: AnyArray, first: int, table: UInt8Array, out: AnyArray, n_jobs: int) -> bool:
+        """Write table[value - first] for each of the integers (n,); return whether the table has an entry for all.
+
+        values : any integer dtype, any stride. first is a value of their dtype, the table has 1 to 65536 entries, out
+        is of any integer dtype. What is written for values without an entry is not defined.
+        """
+        ...
+
     def threshold_below(self, volume: AnyArray, value: int, n_jobs: int) -> PackedMask:
         """Return the voxels of an int8/16/32 or uint8/16 volume with intensity < value."""
         ...

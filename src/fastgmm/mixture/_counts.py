@@ -26,6 +26,11 @@ def is_integer_column(X: Any) -> bool:
     return getattr(dtype, "kind", "") in ("i", "u") or bool(getattr(dtype, "is_integer", bool)())
 
 
+def is_integer_array(X: Any) -> bool:
+    """Return whether X is a NumPy array of integers."""
+    return isinstance(X, np.ndarray) and X.dtype.kind in "iu"
+
+
 def count_column(column: AnyArray, weights: Float64Array | None) -> tuple[Float64Array, Float64Array]:
     """Return the distinct values of an integer column, rising, and the sum of the weights of each, above 0.
 

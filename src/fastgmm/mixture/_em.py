@@ -25,6 +25,8 @@ from fastgmm.mixture._rows import ArrayRows, Rows
 from fastgmm.mixture._squarem import Leaps, Secants, Step, run_squarem
 from fastgmm.mixture._starts import optimal_clusters, parameters_of_labels
 
+_TINY = float(np.finfo(np.float64).tiny)
+
 
 class EMSettings(NamedTuple):
     """When to stop and what to add to variances; as in `FastGMM`."""
@@ -224,8 +226,6 @@ def run_counted_em(
     """Run EM on counted values of one column in the histogram kernel, which gives the same bits everywhere."""
     assert isinstance(rows, ArrayRows)
     if covariance_type.startswith("tied"):
-        if settings.reg_covar == 0:  # the kernel would refuse a component without variance of its own
-            return run_em(rows, start, covariance_type, settings, lower_bound=lower_bound, on_step=on_step)
         return _iterate(_tied_step(rows, settings), start, Secants(covariance_type), settings, lower_bound, on_step)
     assert start.covariances is not None
     shape = start.covariances.shape
@@ -251,9 +251,13 @@ def run_counted_em(
 
 
 def _tied_step(rows: ArrayRows, settings: EMSettings) -> Step:
-    """Return one EM step on counted values with a shared variance: the mean of the components' own, by mass."""
+    """Return one EM step on counted values with a shared variance: the mean of the components' own, by mass.
+
+    The kernel refuses a component without variance; here its own may be 0, so the kernel is given the least floor there
+    is, which no other variance notices.
+    """
     assert rows.weights is not None
-    own = settings._replace(max_iter=1, variance_floor=0.0)
+    own = settings._replace(max_iter=1, variance_floor=_TINY)
     least = settings.variance_floor and settings.variance_floor * variance_of(rows.X[:, 0], rows.weights)
 
     def step(begin: Parameters) -> tuple[Parameters, float]:
@@ -262,6 +266,8 @@ def _tied_step(rows: ArrayRows, settings: EMSettings) -> Step:
         weights, means, variances, _ = fit.parameters
         assert variances is not None
         shared = max(float(np.cumsum(weights * variances)[-1]), least)
+        if not shared > 2 * _TINY:
+            raise ValueError(f"{ILL_DEFINED} The tied variance is 0.")
         covariances = np.full(begin.precisions_cholesky.shape, shared)
         return Parameters(weights, means, covariances, 1 / np.sqrt(covariances)), fit.lower_bounds[0]
 

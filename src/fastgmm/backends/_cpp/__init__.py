@@ -21,7 +21,7 @@ from fastgmm.backends._cpp.em import (
     kmeans_step,
 )
 from fastgmm.backends._cpp.flood import geodesic_flood, grow_region
-from fastgmm.backends._cpp.histogram import apply_table, histogram, threshold_below
+from fastgmm.backends._cpp.histogram import apply_table, histogram, label_values, threshold_below
 from fastgmm.backends._cpp.labels import keep_within, number_masks
 from fastgmm.backends._cpp.median import median_filter
 from fastgmm.backends._cpp.morphology import (
@@ -57,6 +57,7 @@ __all__ = [
     "kmeans_potentials",
     "kmeans_step",
     "label_components",
+    "label_values",
     "median_filter",
     "number_masks",
     "separate_components",

@@ -17,6 +17,12 @@ def apply_table(volume: Int16Array, table: UInt8Array, mask: PackedMask | None, 
     _core.apply_table(volume, table, None if mask is None else mask.words, out, n_jobs=n_jobs)
 
 
+def label_values(values: AnyArray, first: int, table: UInt8Array, out: AnyArray, n_jobs: int) -> bool:
+    """Look up in vectors; signed integers go as unsigned ones of their width."""
+    unsigned, labels = (array.view(f"u{array.itemsize}") for array in (values, out))
+    return _core.label_values(unsigned, first % (1 << 8 * values.itemsize), table, labels, n_jobs=n_jobs)
+
+
 def threshold_below(volume: AnyArray, value: int, n_jobs: int) -> PackedMask:
     """Compare and pack in one pass."""
     mask = PackedMask.empty(volume.shape)

@@ -25,7 +25,7 @@ from fastgmm.backends._cuda.em import (  # noqa: E402
     em_step,
 )
 from fastgmm.backends._cuda.flood import geodesic_flood, grow_region  # noqa: E402
-from fastgmm.backends._cuda.histogram import apply_table, histogram, threshold_below  # noqa: E402
+from fastgmm.backends._cuda.histogram import apply_table, histogram, label_values, threshold_below  # noqa: E402
 from fastgmm.backends._cuda.kmeans import kmeans_approach, kmeans_potentials, kmeans_step  # noqa: E402
 from fastgmm.backends._cuda.labels import keep_within, number_masks  # noqa: E402
 from fastgmm.backends._cuda.median import median_filter  # noqa: E402
@@ -70,6 +70,7 @@ __all__ = [
     "kmeans_potentials",
     "kmeans_step",
     "label_components",
+    "label_values",
     "median_filter",
     "number_masks",
     "separate_components",

@@ -51,6 +51,15 @@ def apply_table(volume: Int16Array, table: UInt8Array, mask: PackedMask | None, 
     look_up(blocks_for(n_rows * 32, look_up.threads), volume, table, words, n_rows, volume.shape[2], out)
 
 
+def label_values(values: AnyArray, first: int, table: UInt8Array, out: AnyArray, n_jobs: int) -> bool:
+    """Take from the table; places are unsigned distances to the first value."""
+    unsigned = values.view(f"u{values.dtype.itemsize}")
+    places = unsigned - unsigned.dtype.type(first % (1 << 8 * values.dtype.itemsize))
+    known = places < table.size
+    out[...] = table[(places * known).astype(np.int64)]
+    return bool(known.all())
+
+
 def histogram(volume: AnyArray, mask: PackedMask | None, phases: int, n_jobs: int) -> tuple[Int64Array, Int64Array]:
     """Count a window in shared memory and, where there are others, the other values in a second pass."""
     if not volume.size:

@@ -12,7 +12,7 @@ from fastgmm.backends._numba.components import (
 from fastgmm.backends._numba.em import em_assign, em_histogram, em_histogram_batch, em_moments, em_step
 from fastgmm.backends._numba.em_starts import em_label_moments, kmeans_approach, kmeans_potentials, kmeans_step
 from fastgmm.backends._numba.flood import geodesic_flood, grow_region
-from fastgmm.backends._numba.histogram import apply_table, histogram, threshold_below
+from fastgmm.backends._numba.histogram import apply_table, histogram, label_values, threshold_below
 from fastgmm.backends._numba.labels import keep_within, number_masks
 from fastgmm.backends._numba.median import median_filter
 from fastgmm.backends._numba.morphology import (
@@ -46,6 +46,7 @@ __all__ = [
     "kmeans_potentials",
     "kmeans_step",
     "label_components",
+    "label_values",
     "median_filter",
     "number_masks",
     "separate_components",

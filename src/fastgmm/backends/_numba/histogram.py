@@ -120,6 +120,18 @@ def apply_table(volume: Int16Array, table: UInt8Array, mask: PackedMask | None, 
     run_pieces(look_up, pieces_of(source.n_rows, n_jobs), n_jobs)
 
 
+def label_values(values: AnyArray, first: int, table: UInt8Array, out: AnyArray, n_jobs: int) -> bool:
+    """Read the table value by value."""
+    unsigned, labels = read_only(values.view(f"u{values.itemsize}")), read_only(table)
+    start = np.uint64(first % (1 << 8 * values.itemsize))
+    width = np.uint64((1 << 8 * values.itemsize) - 1)
+
+    def label(begin: int, end: int) -> bool:
+        return bool(kernels.label(unsigned[begin:end], start, width, labels, out[begin:end]))
+
+    return all(run_pieces(label, pieces_of(values.size, n_jobs, _LINE), n_jobs))
+
+
 def threshold_below(volume: AnyArray, value: int, n_jobs: int) -> PackedMask:
     """Compare 64 voxels at a time."""
     mask, words, row_map = new_mask(volume.shape)

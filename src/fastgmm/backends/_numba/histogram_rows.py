@@ -172,3 +172,18 @@ def _add_jumps_64(voxels: Int16Array, label: Any, jumps_at: Int16Array, jumps_by
         at, by = jumps_at[j], jumps_by[j]
         for k in range(64):
             out[k] = np.uint8(out[k] + (by if voxels[k] >= at else np.uint8(0)))
+
+
+@compiled
+def label(values: AnyArray, first: Any, width: Any, table: UInt8Array, out: AnyArray) -> bool:
+    """Write the table's entry for each of the unsigned integers; return whether every one has an entry.
+
+    width : all ones in the width of the integers, in which value - first wraps round.
+    """
+    complete = True
+    size = np.uint64(table.size)
+    for i in range(values.size):
+        place = (np.uint64(values[i]) - first) & width
+        complete = complete and place < size
+        out[i] = table[place if place < size else np.uint64(0)]
+    return complete

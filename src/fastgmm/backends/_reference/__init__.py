@@ -14,7 +14,7 @@ from fastgmm.backends._reference.em_starts import (
     kmeans_step,
 )
 from fastgmm.backends._reference.flood import geodesic_flood, grow_region
-from fastgmm.backends._reference.histogram import apply_table, histogram, threshold_below
+from fastgmm.backends._reference.histogram import apply_table, histogram, label_values, threshold_below
 from fastgmm.backends._reference.labels import keep_within, number_masks
 from fastgmm.backends._reference.median import median_filter
 from fastgmm.backends._reference.morphology import (
@@ -48,6 +48,7 @@ __all__ = [
     "kmeans_potentials",
     "kmeans_step",
     "label_components",
+    "label_values",
     "median_filter",
     "number_masks",
     "separate_components",

@@ -24,6 +24,14 @@ def apply_table(volume: Int16Array, table: UInt8Array, mask: PackedMask | None, 
         out[~mask.to_array()] = 0
 
 
+def label_values(values: AnyArray, first: int, table: UInt8Array, out: AnyArray, n_jobs: int) -> bool:
+    """Look every value up by itself."""
+    entries = dict(enumerate(table.tolist(), start=first))
+    labels = [entries.get(value) for value in values.tolist()]
+    out[...] = [0 if label is None else label for label in labels]
+    return None not in labels
+
+
 def threshold_below(volume: AnyArray, value: int, n_jobs: int) -> PackedMask:
     """Compare every voxel, wide enough for any value."""
     return PackedMask.from_array(volume.astype(np.int64) < value)

@@ -52,7 +52,7 @@ class AnalysisMethods(AssignMethods):
         """
         total = 0.0
         for rows, weights in self._weighted_pieces(X, sample_weight):
-            xp, shares = array_module(rows), self._assign_floats(rows, "responsibilities", None).astype(np.float64)
+            xp, shares = array_module(rows), self._assign_checked(rows, "responsibilities").astype(np.float64)
             logs = xp.log(xp.where(shares > 0, shares, 1.0))
             total -= weighted_sum((shares * logs).sum(axis=1), weights)
         return total

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from fastgmm._arrays import array_module, is_device_array
+from fastgmm import _memory
+from fastgmm._arrays import is_device_array
 from fastgmm._histogram import Histogram
 from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, Float64Array, Int64Array
 from fastgmm.backends import arrays_for, backend_for, get_backend
-from fastgmm.mixture._counts import is_integer_column, shifted
+from fastgmm.mixture._counts import count_column, is_integer_array, is_integer_column, shifted
 from fastgmm.mixture._covariance import n_covariance_parameters, to_kernel
 from fastgmm.mixture._fast_gmm.array_api import as_numpy, home_of
 from fastgmm.mixture._fast_gmm.device import check_beside, row_weights
-from fastgmm.mixture._fast_gmm.training_rows import checked_rows, count_integers, has_missing
+from fastgmm.mixture._fast_gmm.device_assign import assign_on_device
+from fastgmm.mixture._fast_gmm.labels import EXACT, MAX_TABLE, checked_out, label_integers, native
+from fastgmm.mixture._fast_gmm.training_rows import checked_rows, count_integers
 from fastgmm.mixture._missing import assign_missing
+from fastgmm.mixture._rows import CHUNK_ROWS
 
-_MAX_TABLE = 1 << 16
-_EXACT = 1 << 53  # integers up to here are exact in float64
+_PIECE_NUMBERS = 1 << 20  # numbers converted at a time
+_SUMMED_ROWS = 1 << 18  # rows whose log densities are in memory at a time
 
 
 class AssignMethods:
@@ -37,32 +42,35 @@ class AssignMethods:
     means_: Any
     precisions_cholesky_: Any
 
-    def predict(self, X: Any, out: Int64Array | None = None) -> Int64Array:
+    def predict(self, X: Any, out: AnyArray | None = None) -> AnyArray:
         """Return the most probable component of each row.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Computed in float32 if X is float32, else in float64. Results for CuPy arrays are CuPy arrays.
-        out : ndarray of shape (n_samples,), dtype int64, C-contiguous, writeable, optional
-            Where to write; a CuPy array for CuPy rows.
+        out : ndarray of shape (n_samples,), C-contiguous, writeable, optional
+            Where to write. Of any integer dtype that holds n_components - 1: for integer rows uint8 costs less than
+            half the memory traffic of int64. On the device: int64, a CuPy array for CuPy rows.
 
         Returns
         -------
-        ndarray of shape (n_samples,), dtype int64
+        ndarray of shape (n_samples,), dtype int64, or that of `out`
             `out` if it was given. Of equally probable components the first is taken.
 
         Raises
         ------
         ValueError
-            If X has another number of features than the fit, or `out` does not fit.
+            If X has another number of features than the fit, or `out` does not fit: another shape or kind, a dtype
+            too narrow for the labels, memory shared with X.
 
         Notes
         -----
         O(n_samples n_components n_features²) ("diag" and "spherical": n_features), a few MB besides X and the result.
-        A column of integers of narrow range is looked up in a table of its values.
+        A column of integers that span at most 65,536 values is looked up in a table of them, in vectors on all
+        threads: one read of X and one write of the labels.
         """
-        labels: Int64Array = self._assign(X, "labels", out)
+        labels: AnyArray = self._assign(X, "labels", out)
         return labels
 
     def predict_proba(self, X: Any) -> AnyArray:
@@ -140,55 +148,95 @@ class AssignMethods:
         return result if home is None else home.take(result)
 
     def _checked(self, X: Any) -> AnyArray:
-        """Return rows as an array that fits the model: one column of integers, or floats."""
+        """Return rows as an array that fits the model: integers as they are, or floats."""
         X = X if home_of(X) is None else as_numpy(X)
-        return checked_rows(self, X, reset=False, integers=is_integer_column(X))
+        return checked_rows(self, X, reset=False, integers=is_integer_column(X) or is_integer_array(X))
 
     def _assign_checked(self, X: AnyArray, what: str, out: AnyArray | None = None) -> AnyArray:
-        if X.dtype.kind == "f":
-            return self._assign_floats(X, what, out)
-        low, high = int(X.min()), int(X.max())
-        if high - low >= min(_MAX_TABLE, len(X)) or max(-low, high) > _EXACT:
-            return self._assign_floats(X.astype(np.float64), what, out)
-        xp = array_module(X)
-        table = self._assign_floats(xp.arange(low, high + 1, dtype=np.float64)[:, np.newaxis], what, None)
-        places, out = shifted(X[:, 0], low), _checked_out(out, X)
-        if is_device_array(X):
-            found: AnyArray = xp.take(table, places, axis=0, out=out)
-            return found
-        return np.take(table, places, axis=0, out=out, mode="clip")
+        check_beside(out, "out", X)
+        if is_device_array(X) or backend_for(self.backend, X) == "cuda":
+            return assign_on_device(self, X, what, out)
+        n_components = len(self.means_)
+        if what == "labels":
+            result = checked_out(out, X, n_components)
+        else:
+            shape = (len(X), n_components) if what == "responsibilities" else (len(X),)
+            result = _memory.empty(shape, X.dtype if X.dtype.kind == "f" else np.float64)
+        if X.dtype.kind == "f" and result.dtype == (np.int64 if what == "labels" else X.dtype):
+            self._write_floats(X, what, result)
+        elif X.dtype.kind == "f" or X.shape[1] > 1 or not self._write_by_table(native(X[:, 0]), what, result):
+            self._write_pieces(X, what, result)
+        return result
 
-    def _assign_floats(self, X: AnyArray, what: str, out: AnyArray | None) -> AnyArray:
+    def _write_by_table(self, column: AnyArray, what: str, result: AnyArray) -> bool:
+        """Write what belongs to integers from a table of the values they span; False where no table would do."""
+        n_jobs = resolve_n_jobs(self.n_jobs)
+        if what == "labels":
+            kernels = get_backend(self.backend, column)
+            return label_integers(column, result, len(self.means_), self._labels_of_floats, kernels, n_jobs)
+        low, high = int(column.min()), int(column.max())
+        if high - low >= min(MAX_TABLE, len(column)) or max(-low, high) > EXACT:
+            return False
+        table = self._assign_checked(np.arange(low, high + 1, dtype=np.float64)[:, np.newaxis], what)
+
+        def take(begin: int) -> None:
+            part = slice(begin, begin + CHUNK_ROWS)
+            np.take(table, shifted(column[part], low), axis=0, out=result[part], mode="clip")
+
+        with ThreadPoolExecutor(n_jobs) as pool:
+            list(pool.map(take, range(0, len(column), CHUNK_ROWS)))
+        return True
+
+    def _labels_of_floats(self, X: AnyArray) -> AnyArray:
+        labels: Int64Array = np.empty(len(X), np.int64)
+        self._write_floats(X, "labels", labels)
+        return labels
+
+    def _write_pieces(self, X: AnyArray, what: str, result: AnyArray) -> None:
+        """Write what belongs to the rows, some at a time, where rows or labels have another dtype than the kernels."""
+        n_rows = max(_PIECE_NUMBERS // X.shape[1], 1)
+        for begin in range(0, len(X), n_rows):
+            rows = X[begin : begin + n_rows]
+            rows = rows if X.dtype.kind == "f" else rows.astype(np.float64)
+            if what == "labels":
+                result[begin : begin + n_rows] = self._labels_of_floats(rows)
+            else:
+                self._write_floats(rows, what, result[begin : begin + n_rows])
+
+    def _write_floats(self, X: AnyArray, what: str, result: AnyArray) -> None:
         weights, means, factors = map(as_numpy, (self.weights_, self.means_, self.precisions_cholesky_))
         mixture = to_kernel(weights, means, factors, self.covariance_type)
-        shape = (len(X), len(weights)) if what == "responsibilities" else (len(X),)
-        given = _checked_out(out, X)
-        backend, n_jobs = backend_for(self.backend, X), resolve_n_jobs(self.n_jobs)
-        kernels = get_backend(backend)
-        (rows,) = arrays_for(kernels, X)
-        is_uploaded = rows is not X
-        result: Any = None if is_uploaded else given
-        if result is None:
-            result = array_module(rows).empty(shape, np.int64 if what == "labels" else X.dtype)
         wanted = {name: result if name == what else None for name in ("labels", "log_density", "responsibilities")}
-        if self.allow_nan and has_missing(X, backend):
+        kernels, n_jobs = get_backend(self.backend, X), resolve_n_jobs(self.n_jobs)
+        if self.allow_nan and np.isnan(X).any():
             assign_missing(X, mixture, kernels, n_jobs, **wanted)
         else:
-            kernels.em_assign(rows, mixture, **wanted, n_jobs=n_jobs)
-        assigned: AnyArray = result.get(out=given) if is_uploaded else result
-        return assigned
+            kernels.em_assign(X, mixture, **wanted, n_jobs=n_jobs)
 
     def _log_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
         """Return the weighted sum of log densities and the sum of the weights."""
         check_is_fitted(self)
+        weights: Float64Array | None = None
         if isinstance(X, Histogram) or sample_weight is not None:
             rows, weights = self._rows_and_weights(X, sample_weight)
-            log_density = self._assign_checked(rows, "log_density")
-            return weighted_sum(log_density, weights), float(weights.sum())
-        density = self.score_samples(X)
-        log_density = density if is_device_array(density) else as_numpy(density)
-        # The mean in the rows' own dtype, as scikit-learn's score.
-        return float(log_density.mean()) * len(log_density), float(len(log_density))
+        else:
+            rows = self._checked(X)
+            if is_device_array(rows):
+                density = self._assign_checked(rows, "log_density")
+                return float(density.mean()) * len(density), float(len(density))
+            if rows.dtype.kind in "iu" and rows.shape[1] == 1 and int(rows.max()) - int(rows.min()) < MAX_TABLE:
+                values, weights = count_column(rows[:, 0], None)
+                rows = values[:, np.newaxis]
+        sums = []
+        for begin in range(0, len(rows), _SUMMED_ROWS):
+            part = slice(begin, begin + _SUMMED_ROWS)
+            log_density = self._assign_checked(rows[part], "log_density")
+            sums.append(
+                float(log_density.sum(dtype=np.float64))
+                if weights is None
+                else weighted_sum(log_density, weights[part])
+            )
+        return math.fsum(sums), float(len(rows) if weights is None else weights.sum())
 
     def _rows_and_weights(self, X: Any, sample_weight: Any) -> tuple[AnyArray, Float64Array]:
         """Return checked rows and how often each occurs; equal integers of one column are counted."""
@@ -204,8 +252,8 @@ class AssignMethods:
             return X.values.astype(np.float64)[:, np.newaxis], X.counts.astype(np.float64)
         check_beside(sample_weight, "sample_weight", X)
         rows = self._checked(X)
-        if rows.dtype.kind == "f":
-            return rows, row_weights(sample_weight, rows)
+        if rows.dtype.kind == "f" or rows.shape[1] > 1:
+            return rows if rows.dtype.kind == "f" else rows.astype(np.float64), row_weights(sample_weight, rows)
         kernels = get_backend(backend_for(self.backend, rows))
         weights = None if sample_weight is None else row_weights(sample_weight, rows)
         values, counts = count_integers(rows, weights, kernels)
@@ -221,21 +269,3 @@ class AssignMethods:
 def weighted_sum(values: AnyArray, weights: Float64Array) -> float:
     """Return the sum of weight * value, on a GPU in the same bits every time."""
     return float((values * weights).sum() if is_device_array(values) else values @ weights)
-
-
-def _checked_out(out: AnyArray | None, X: AnyArray) -> AnyArray | None:
-    """Return `out` if labels of X can be written to it, or None."""
-    n = len(X)
-    check_beside(out, "out", X)
-    fits = out is None or (
-        isinstance(out, np.ndarray | type(X))
-        and out.dtype == np.int64
-        and out.shape == (n,)
-        and out.flags.c_contiguous
-        and (is_device_array(out) or out.flags.writeable)
-    )
-    if not fits:
-        found = f"{out.dtype} of shape {out.shape}" if isinstance(out, np.ndarray) else type(out).__name__
-        found += ", not writeable" if isinstance(out, np.ndarray) and not out.flags.writeable else ""
-        raise ValueError(f"out must be a contiguous int64 array of shape ({n},), got {found}")
-    return out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,8 @@ from fastgmm.mixture._fast_gmm.device import FLOATS, checked_device_rows, row_we
 from fastgmm.mixture._missing import UNCORRELATED, MissingRows
 from fastgmm.mixture._rows import ArrayRows, Rows
 
+_LEAST_WEIGHT, _MOST_WEIGHT = 2.0**-20, 2.0**500
+
 
 def training_rows(model: Any, X: Any, sample_weight: Any) -> tuple[Rows, np.dtype[Any]]:
     """Return the checked rows of positive weight, and the dtype of the parameters."""
@@ -40,6 +43,7 @@ def training_rows(model: Any, X: Any, sample_weight: Any) -> tuple[Rows, np.dtyp
         weights = row_weights(sample_weight, X)
         if not bool((weights > 0).all()):
             X, weights = X[weights > 0], weights[weights > 0]
+        weights = weights if is_device_array(weights) else _scaled(weights)
     kernels, n_jobs = get_backend(model.backend_), resolve_n_jobs(model.n_jobs)
     if X.dtype.kind in "iu" and len(X):
         values, counts = count_integers(X, weights, kernels)
@@ -82,6 +86,16 @@ def _distinct_rows(X: AnyArray, weights: Any, kernels: Backend) -> tuple[Float64
     return np.asarray(distinct, np.float64), np.bincount(place.reshape(-1), weights).astype(np.float64)
 
 
+def _scaled(weights: Float64Array) -> Float64Array:
+    """Return weights of ordinary size: a fit does not depend on their unit, but sums overflow, or drown in 10 eps."""
+    largest = float(weights.max(initial=1.0 if not len(weights) else 0.0))
+    if _LEAST_WEIGHT <= largest <= _MOST_WEIGHT:
+        return weights
+    unit = 0 if largest < _LEAST_WEIGHT else 64
+    scaled: Float64Array = np.ldexp(weights, unit - math.frexp(largest)[1])
+    return np.maximum(scaled, np.finfo(np.float64).tiny)
+
+
 def counted_rows(model: Any, distinct: Float64Array, counts: Float64Array) -> ArrayRows:
     """Return distinct rows with their counts; one column of them goes to the histogram kernel."""
     kernels = get_backend(model.backend_)
@@ -98,6 +112,7 @@ def checked_rows(
     """Return X as a float array where it is; with `integers`, a column of integers without gaps as it is."""
     if is_device_array(X):
         return checked_device_rows(model, X, reset=reset, integers=integers, ensure_min_samples=ensure_min_samples)
+    _refuse_texts_and_dates(X, texts=not reset)
     finite: bool | Literal["allow-nan"] = "allow-nan" if model.allow_nan else True
     X = validate_data(
         model,
@@ -109,3 +124,24 @@ def checked_rows(
     )
     checked: AnyArray = X if X.dtype in FLOATS or (integers and X.dtype.kind in "iu") else X.astype(np.float64)
     return checked
+
+
+def _refuse_texts_and_dates(X: Any, texts: bool) -> None:
+    """Raise for what NumPy would turn into numbers unasked; texts are fitted, as in scikit-learn, but not predicted."""
+    few = X[:1] if isinstance(X, list | tuple) else X
+    dtype = (
+        np.asarray(few).dtype if isinstance(few, list | tuple) and _is_rectangle(few) else getattr(few, "dtype", None)
+    )
+    kind = getattr(dtype, "kind", "")
+    if texts and kind in ("S", "U"):
+        # scikit-learn's text, with its missing space.
+        raise ValueError(
+            "dtype='numeric' is not compatible with arrays of bytes/strings.Convert your data to numeric values "
+            "explicitly instead."
+        )
+    if kind in ("M", "m"):
+        raise ValueError(f"X must be numbers, got {dtype}; convert dates and times to numbers explicitly")
+
+
+def _is_rectangle(rows: Any) -> bool:
+    return all(isinstance(row, list | tuple) and not any(isinstance(x, list | tuple) for x in row) for row in rows)
