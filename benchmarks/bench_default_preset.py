@@ -19,7 +19,9 @@ from fastgmm.volume import (
     binary_opening_ball,
     fill_holes,
     geodesic_flood,
+    grow_region,
     median_filter,
+    separate_components,
     threshold_below,
 )
 
@@ -27,6 +29,8 @@ SETTINGS = LungSettings()
 NUMBERS = SETTINGS.default_mask()
 # Deep enough to part the lungs of most scans.
 CORE_DEPTH_MM = 7.0
+# Air of the lungs and, from the second on, their vessels and walls; wider steps than the airway's.
+THRESHOLDS_HU = (-900, -700, -500)
 CASES = (SMALL, LARGE, REAL)
 
 
@@ -109,22 +113,81 @@ def growth(case: str, state: str) -> Group:
 
 
 def smoothing(case: str, state: str) -> Group:
-    """The median of the default preset: an odd box of about 3 mm."""
+    """The median of the default preset: an odd box of about 3 mm, 0 exactly where the labels are."""
     data = load(case)
     labels = apply_table(data.volume, tissue_table(), lungs(case))
     size = SETTINGS.median_size(data.spacing_mm)
-    out = np.empty_like(labels)
-    calls = ours(lambda b: Call(lambda: median_filter(labels, size, out=out, backend=b, n_jobs=N_THREADS)))
+    out, spare = np.empty_like(labels), np.empty_like(labels)
+    calls = ours(
+        lambda b: Call(lambda: median_filter(labels, size, keep_zeros=True, out=out, backend=b, n_jobs=N_THREADS))
+    )
     image = sitk.GetImageFromArray(labels)
-    calls |= {
-        "numpy sums": Call(lambda: median.median_numpy(labels, size, out)),
-        "numpy sums by slabs": Call(lambda: median.median_numpy(labels, size, out, median.SLAB_BYTES)),
-        "scipy": Call(lambda: median.median_scipy(labels, size, out)),
-        "scikit-image": Call(lambda: median.median_skimage(labels, size)),
+    medians = {
+        "numpy sums": lambda: median.median_numpy(labels, size, spare),
+        "numpy sums by slabs": lambda: median.median_numpy(labels, size, spare, median.SLAB_BYTES),
+        "scipy": lambda: median.median_scipy(labels, size, spare),
+        "scikit-image": lambda: median.median_skimage(labels, size),
     }
+    calls |= {who: Call(lambda smooth=smooth: rivals.keep_within(smooth(), labels)) for who, smooth in medians.items()}
     if max(size) <= 3:
-        calls["simpleitk"] = Call(lambda: median.median_simpleitk(image, size), sitk.GetArrayViewFromImage)
+        calls["simpleitk"] = Call(lambda: rivals.keep_image_within(median.median_simpleitk(image, size), labels))
     return Group("default: median 3 mm", case, "warm", calls, floor_s(labels.nbytes, labels.nbytes))
+
+
+def region(case: str, state: str) -> Group:
+    """A region grown from one voxel of each lung through rising thresholds that never leak: the airway's step."""
+    data = load(case)
+    seeds = np.zeros(data.volume.shape, bool)
+    inside = np.argwhere(lungs(case).to_array() & (data.volume < THRESHOLDS_HU[0]))
+    seeds[tuple(inside[[len(inside) // 3, 2 * len(inside) // 3]].T)] = True
+    packed, most = PackedMask.from_array(seeds), data.volume.size
+
+    def pipeline(backend: str) -> Call:
+        return Call(
+            lambda: grow_region(data.volume, packed, THRESHOLDS_HU, most, backend=backend, n_jobs=N_THREADS)[0],
+            PackedMask.to_array,
+        )
+
+    calls = ours(pipeline)
+    for who, reach in (
+        ("cc3d", rivals.reach_cc3d),
+        ("scipy", rivals.reach_scipy),
+        ("scikit-image", rivals.reach_skimage),
+    ):
+        calls[who] = Call(lambda reach=reach: rivals.grow(data.volume, seeds, THRESHOLDS_HU, most, reach))
+    n_read = len(THRESHOLDS_HU) * data.volume.nbytes
+    return Group("default: region", case, "warm", calls, floor_s(n_read, data.volume.size / 8))
+
+
+def separation(case: str, state: str) -> Group:
+    """The pieces of the air that are large, a mask each."""
+    mask = _air(case).to_array()
+    packed, least = PackedMask.from_array(mask), load(case).min_voxels
+    rule = lambda table: table["n_voxels"] >= least  # noqa: E731
+
+    def pipeline(backend: str) -> Call:
+        return Call(
+            lambda: separate_components(packed, rule, backend=backend, n_jobs=N_THREADS),
+            lambda parts: np.stack([part.to_array() for part in parts]),
+        )
+
+    calls = ours(pipeline)
+    calls["cc3d"] = Call(lambda: rivals.separate_cc3d(mask, least), np.stack)
+    calls["scipy"] = Call(lambda: rivals.separate_scipy(mask, least), np.stack)
+    calls["scikit-image"] = Call(lambda: rivals.separate_skimage(mask, least), np.stack)
+    return Group("default: separation", case, "warm", calls, floor_s(mask.size / 8, mask.size / 8))
+
+
+def parts(case: str, state: str) -> Group:
+    """The label volume of right lung, left lung and airway."""
+    data = load(case)
+    found = segment_lungs(data.volume, data.spacing_mm)
+    masks = [part.to_array() for part in (found.right, found.left, found.airway)]
+    out, spare = (np.empty(data.volume.shape, np.uint8) for _ in range(2))
+    calls = ours(lambda b: Call(lambda: found.labels(out=out, backend=b, n_jobs=N_THREADS)))
+    calls["numpy"] = Call(lambda: rivals.number_numpy(masks, spare))
+    calls["numpy select"] = Call(lambda: np.select(masks, [np.uint8(1), np.uint8(2), np.uint8(3)], np.uint8(0)))
+    return Group("default: parts", case, "warm", calls, floor_s(3 * out.size / 8, out.nbytes))
 
 
 def whole_mask(case: str, state: str) -> Group:
@@ -145,10 +208,15 @@ BALLS = Panel((*OURS_ROWS, "edt"), small_only=("scipy", "scikit-image", "simplei
 HOLES = Panel((*OURS_ROWS, "fill_voids", "cc3d"), small_only=("scipy", "simpleitk"))
 FLOOD = Panel((*OURS_ROWS, "cc3d", "simpleitk"), small_only=("scipy", "scikit-image"))
 MEDIAN = Panel((*OURS_ROWS, "numpy sums", "numpy sums by slabs"), small_only=("scipy", "scikit-image", "simpleitk"))
+REGION = Panel((*OURS_ROWS, "cc3d"), small_only=("scipy", "scikit-image"))
+SEPARATION = Panel((*OURS_ROWS, "cc3d"), small_only=("scipy", "scikit-image"))
 test_default_preset_opening = stage_test(opening, BALLS, CASES)
 test_default_preset_erosion = stage_test(erosion, BALLS, CASES)
 test_default_preset_closing = stage_test(closing, BALLS, CASES)
 test_default_preset_holes = stage_test(holes, HOLES, CASES)
 test_default_preset_flood = stage_test(growth, FLOOD, CASES)
 test_default_preset_median = stage_test(smoothing, MEDIAN, CASES)
+test_default_preset_region = stage_test(region, REGION, CASES)
+test_default_preset_separation = stage_test(separation, SEPARATION, CASES)
+test_default_preset_parts = stage_test(parts, Panel((*OURS_ROWS, "numpy", "numpy select")), CASES)
 test_default_preset_mask = stage_test(whole_mask, Panel(OURS_ROWS), CASES)

@@ -36,6 +36,8 @@ class Process:
     def __init__(self, command, extra: dict[str, float], **environment: str) -> None:
         self.command = list(map(str, command))
         self.environment = {**os.environ, **THREADS, **environment}
+        # Python may keep its compiled modules, as it does of every package that pip installs.
+        self.environment.pop("PYTHONDONTWRITEBYTECODE", None)
         self.extra = extra
         self.cpu_s: list[float] = []
 

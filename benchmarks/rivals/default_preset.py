@@ -160,3 +160,61 @@ def _with_seed(labels, n, seeds):
     chosen[labels[seeds]] = True
     chosen[0] = False
     return chosen[labels]
+
+
+def grow(volume, seeds, thresholds, max_voxels, reach):
+    """The region of the last threshold before a leak, each threshold by what the seeds reach below it."""
+    best = np.zeros(volume.shape, bool)
+    for threshold in thresholds:
+        below = volume < threshold
+        region = reach(below, seeds & below)
+        if np.count_nonzero(region) > max_voxels:
+            break
+        best = region
+    return best
+
+
+def separate_scipy(mask, least):
+    """A mask for each large component, by SciPy."""
+    return _parts(*scipy.ndimage.label(mask), least)
+
+
+def separate_skimage(mask, least):
+    """The same by scikit-image."""
+    from skimage.measure import label
+
+    return _parts(*label(mask, connectivity=1, return_num=True), least)
+
+
+def separate_cc3d(mask, least):
+    """The same by cc3d, whose numbers need not follow the order of the voxels."""
+    import cc3d
+
+    labels, n = cc3d.connected_components(mask, connectivity=6, return_N=True)
+    counts = cc3d.statistics(labels)["voxel_counts"]
+    chosen = np.flatnonzero(counts[1:] >= least) + 1
+    found = [labels == number for number in chosen[:n]]
+    return sorted(found, key=lambda part: int(part.ravel().argmax()))
+
+
+def _parts(labels, n, least):
+    counts = np.bincount(labels.ravel(), minlength=n + 1)
+    return [labels == number for number in range(1, n + 1) if counts[number] >= least]
+
+
+def number_numpy(masks, out):
+    """i + 1 under masks that do not overlap, by NumPy in place."""
+    np.copyto(out, masks[0].view(np.uint8))
+    for number, mask in enumerate(masks[1:], 2):
+        np.putmask(out, mask, np.uint8(number))
+    return out
+
+
+def keep_within(smoothed, labels):
+    """0 where the labels are, the label itself where the median is 0; by NumPy."""
+    return np.where(labels == 0, np.uint8(0), np.where(smoothed == 0, labels, smoothed))
+
+
+def keep_image_within(image, labels):
+    """The same for an image, which its view does not keep alive."""
+    return keep_within(sitk.GetArrayViewFromImage(image), labels)

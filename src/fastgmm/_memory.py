@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ except ImportError:  # no compiler was at hand
 
 # Below this the allocator of NumPy keeps memory by itself.
 _LEAST_BYTES = 1 << 16
+_PAGE_BYTES = 1 << 12
+_MAX_TOUCHED_BYTES = 1 << 30  # more is not kept
 
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Any = None) -> AnyArray:
@@ -34,3 +38,14 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Any = None) -> AnyArray:
         return np.empty(shape, dtype)
     array: AnyArray = _core.kept_bytes(n_bytes).view(dtype).reshape(shape)
     return array
+
+
+def touch(shape: tuple[int, ...], dtype: Any, n: int) -> None:
+    """Have the pages of n arrays made that are asked for later; nothing where no memory is kept."""
+    n_bytes = n * math.prod(shape) * np.dtype(dtype).itemsize
+    if _core is None or n_bytes > _MAX_TOUCHED_BYTES:
+        return
+    with contextlib.suppress(MemoryError):
+        arrays = [empty(shape, dtype) for _ in range(n)]
+        for array in arrays:
+            array.reshape(-1).view(np.uint8)[::_PAGE_BYTES] = 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import numpy as np
 
-from fastgmm._memory import empty
+from fastgmm._memory import empty, touch
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import Int16Array, Shape3
 from fastgmm.io import Scan, VolumeSink
@@ -25,9 +26,14 @@ class Arrival:
 
 
 class AirSink(VolumeSink):
-    """Compares the slices that have arrived; `air` is None until all have."""
+    """Compares the slices that have arrived; `air` is None until all have.
 
-    def __init__(self, below_hu: int | None, backend: str) -> None:
+    With `touches_ahead`, a thread has the pages of two label volumes made meanwhile: nothing else runs beside the
+    inflation of the first scan, and the masks and labels that follow find them warm.
+    """
+
+    def __init__(self, below_hu: int | None, backend: str, *, touches_ahead: bool = False) -> None:
+        self._touches_ahead = touches_ahead
         self._below_hu = below_hu
         self._backend = backend
         self._found: PackedMask | None = None
@@ -36,7 +42,12 @@ class AirSink(VolumeSink):
 
     def memory(self, shape: Shape3) -> Int16Array:
         """Return memory of an earlier scan, if there is any."""
-        return empty(shape, np.int16)
+        volume = empty(shape, np.int16)
+        if self._below_hu is not None:
+            self._found = PackedMask.empty(shape)
+        if self._touches_ahead:
+            threading.Thread(target=touch, args=(shape, np.uint8, 2), daemon=True).start()
+        return volume
 
     def arrived(self, volume: Int16Array, n_slices: int) -> None:
         """Compare the slices that are new, once there are enough of them."""

@@ -45,7 +45,8 @@ class Options:
     def read(self, case: Case, *, find_air: bool = True) -> Arrival:
         """Read the scan of a case, and find its air on the way unless its lungs are made elsewhere."""
         below_hu = self.settings.air_below_hu if find_air and self.lungs is None else None
-        sink = AirSink(below_hu, self.backend)
+        is_first = case.index == 1 and find_air
+        sink = AirSink(below_hu, self.backend, touches_ahead=is_first and self.threads > 1)
         scan = read_scan(case.path, assume_hu=self.assume_hu, series=self.series, sink=sink)
         return Arrival(scan, sink.air)
 
