@@ -62,10 +62,8 @@ def draw_overlay(
     from PIL import Image, ImageDraw
 
     scale = _pixels_per_mm(planes)
-    colours = np.zeros((256, 3), np.float32)
-    for entry in legend:
-        colours[entry.label] = entry.colour
-    panels = [_panel(plane, scale, colours) for plane in planes]
+    mixtures = _mixtures(legend, max((int(plane.labels.max(initial=0)) for plane in planes), default=0))
+    panels = [_panel(plane, scale, mixtures) for plane in planes]
     rows = [panels[:3], panels[3:]]
     legend_height = _LINE * (len(legend) + len(notes) + 2)
     heights = [max([panel.height for panel in row], default=0) for row in rows]
@@ -101,7 +99,19 @@ def _pixels_per_mm(planes: Sequence[Plane]) -> float:
     return min(limits)
 
 
-def _panel(plane: Plane, scale: float, colours: Any) -> Any:
+def _mixtures(legend: Sequence[LegendEntry], highest: int) -> UInt8Array:
+    """Return the colour of each label and grey value, at label * 256 + grey; no label leaves the grey."""
+    colours = np.zeros((highest + 1, 1, 3), np.float32)
+    for entry in legend:
+        if entry.label <= highest:
+            colours[entry.label] = entry.colour
+    tint = np.full((highest + 1, 1, 1), TINT, np.float32)
+    tint[0] = 0
+    grey = np.arange(256, dtype=np.uint8)[:, None]
+    return (grey * (1 - tint) + colours * tint).astype(np.uint8).reshape(-1, 3)
+
+
+def _panel(plane: Plane, scale: float, mixtures: UInt8Array) -> Any:
     """Return one slice in true proportions, tinted where it has labels."""
     from PIL import Image
 
@@ -110,9 +120,7 @@ def _panel(plane: Plane, scale: float, colours: Any) -> Any:
     grey = np.clip((plane.hu.astype(np.float32) - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
     grey = np.asarray(Image.fromarray(grey).resize((columns, rows), Image.Resampling.BILINEAR))
     labels: UInt8Array = np.asarray(Image.fromarray(plane.labels).resize((columns, rows), Image.Resampling.NEAREST))
-    tint = np.where(labels > 0, np.float32(TINT), np.float32(0))[..., None]
-    mixed = grey[..., None] * (1 - tint) + colours[labels] * tint
-    return Image.fromarray(mixed.astype(np.uint8))
+    return Image.fromarray(mixtures.take(labels * np.uint16(256) + grey, axis=0))
 
 
 def _caption(plane: Plane) -> str:
