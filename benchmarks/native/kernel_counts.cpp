@@ -19,6 +19,7 @@
 #include "core/em_histogram.h"
 #include "core/flood.h"
 #include "core/histogram.h"
+#include "core/labels.h"
 #include "core/median.h"
 #include "core/morphology.h"
 
@@ -144,6 +145,17 @@ const std::map<std::string, Kernel> kKernels{
            ->write_labels(fg::VolumeView<std::int32_t>{in.numbers.data(), kShape});
      }},
     {"flood", [](Inputs& in) { fg::geodesic_flood(mask(in.lungs), {mask(in.seeds)}, {in.out_view()}); }},
+    {"region",
+     [](Inputs& in) {
+       fg::grow_region<std::int16_t>(in.scan_view(), mask(in.seeds), {-700, 0, 700}, kShape.count(),
+                                     in.out_view());
+     }},
+    {"parts",
+     [](Inputs& in) {
+       fg::number_masks({mask(in.lungs), mask(in.noise)}, {in.labels_out.data(), kShape}, 1);
+     }},
+    {"keep_within",
+     [](Inputs& in) { fg::keep_within({in.labels.data(), kShape}, {in.labels_out.data(), kShape}, 1); }},
     {"histogram",
      [](Inputs& in) {
        const fg::MaskView lungs = mask(in.lungs);

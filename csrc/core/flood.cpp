@@ -32,9 +32,10 @@ class Front {
     return (slots_[row] < 0 ? none_.data() : words_.data() + slots_[row] * stride_) + 1;
   }
 
-  // Blank words for the next row; they become its own by `keep`.
-  Word* blank() {
-    words_.resize((rows_.size() + 1) * stride_ + 1);
+  // Words to be written for the next row; they become its own by `keep`. Those before and behind stay 0.
+  Word* next_words() {
+    const std::size_t needed = (rows_.size() + 1) * stride_ + 1;
+    if (words_.size() < needed) words_.resize(2 * needed, 0);
     return words_.data() + rows_.size() * stride_ + 1;
   }
   void keep(std::int64_t row) {
@@ -45,7 +46,6 @@ class Front {
   void clear() {
     for (std::int64_t row : rows_) slots_[row] = -1;
     rows_.clear();
-    words_.clear();
   }
 
  private:
@@ -88,7 +88,7 @@ class Flood {
         const Word* around[5];
         find_around(now_[i], row, around);
         Word* const out = out_[i].row(row / ny_, row % ny_);
-        if (move(around, n_words_, free_ + row * n_words_, next_[i].blank(), out)) next_[i].keep(row);
+        if (move(around, n_words_, free_ + row * n_words_, next_[i].next_words(), out)) next_[i].keep(row);
       }
       moved |= !next_[i].rows().empty();
     }
@@ -106,7 +106,7 @@ class Flood {
       any |= out[w];
     }
     if (!any) return;
-    std::copy_n(out, n_words_, next_[i].blank());
+    std::copy_n(out, n_words_, next_[i].next_words());
     next_[i].keep(row);
   }
 
