@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -29,3 +30,9 @@ def to_device(value: Any) -> Any:
     import cupy
 
     return cupy.asarray(value)
+
+
+def device_of(value: Any) -> AbstractContextManager[Any]:
+    """Return the GPU of a CuPy array, which becomes the current one in a `with` block; for others nothing changes."""
+    gpu: AbstractContextManager[Any] = value.device if is_device_array(value) else nullcontext()
+    return gpu

@@ -170,3 +170,38 @@ def test_wrong_weights_and_features_are_refused(cuda):
         FastGMM(2).fit(X).predict(X[:, :1])
     large = cuda.asarray(np.full((3, 2), 3e38, np.float32))  # the sum of which float32 does not hold
     assert FastGMM(2).fit(X).predict(large).shape == (3,)
+
+
+def test_starting_points_may_be_on_either_side(cuda):
+    X, _ = make_rows(2)
+    given = {"weights_init": np.array([0.4, 0.6]), "means_init": np.array([[0.0, 1], [4, 5]]), "precisions_init": None}
+    given["precisions_init"] = np.repeat(np.eye(2)[np.newaxis], 2, axis=0)
+    judge = FastGMM(2, **given).fit(X)
+    for side in (cuda.asarray, np.asarray):
+        ours = FastGMM(2, **{name: side(value) for name, value in given.items()}).fit(cuda.asarray(X))
+        assert_same_model(ours, judge)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"warm_start": True, "max_iter": 3}, {"acceleration": "squarem", "tol": 1e-7}, {"variance_floor": 1e-4}],
+    ids=lambda options: next(iter(options)),
+)
+def test_options_of_the_fit(cuda, options):
+    X, weights = make_rows(2)
+    models = [FastGMM(2, random_state=0, covariance_type="tied", **options) for _ in range(2)]
+    for _ in range(2):
+        models[0].fit(X, sample_weight=weights)
+        models[1].fit(cuda.asarray(X), sample_weight=cuda.asarray(weights))
+        assert_same_model(models[1], models[0])
+
+
+def test_the_gpu_of_the_rows_is_the_current_one(cuda, monkeypatch):
+    if "on the CPU" not in cuda.__version__:
+        pytest.skip("takes the place of a method of CuPy's")
+    there, weights = map(cuda.asarray, make_rows(2))
+    entered = []
+    monkeypatch.setattr(cuda.cuda.Device, "__enter__", lambda gpu: entered.append(gpu.id))
+    model = FastGMM(2).fit(there)
+    model.predict(there), model.score(there, sample_weight=weights), model.entropy(there)
+    assert entered == [0, 0, 0, 0]

@@ -46,6 +46,20 @@ def test_a_fit_of_integers_equals_that_of_the_processor(cuda, covariance_type, i
         np.testing.assert_array_equal(getattr(counted, name), getattr(ours, name))
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical"])
+def test_fits_of_integers_have_the_bits_of_the_processor(cuda, covariance_type):
+    X = make_integers()
+    settings = {"covariance_type": covariance_type, "init_params": "optimal", "tol": 1e-6}
+    judge = FastGMM(3, backend="cpp", **settings).fit(X)
+    for ours in (
+        FastGMM(3, **settings).fit(cuda.asarray(X)),
+        FastGMM(3, backend="cuda", **settings).fit_histogram(Histogram.from_array(X[:, 0])),
+    ):
+        assert ours.backend_ == "cuda"
+        for name in FITTED:
+            assert getattr(ours, name).tobytes() == getattr(judge, name).tobytes()
+
+
 def test_a_shared_variance_without_a_floor(cuda):
     X = make_integers()
     settings = {"covariance_type": "tied", "reg_covar": 0, "random_state": 1}

@@ -69,7 +69,7 @@ def count_device_column(column: AnyArray, weights: Any, kernels: Backend) -> tup
 def distinct_device_rows(X: AnyArray) -> tuple[AnyArray, AnyArray]:
     """Return the distinct rows of an array on a GPU, in rising order, and which of them each row is; both there."""
     xp = array_module(X)
-    order = xp.lexsort(X.T[::-1])
+    order = xp.lexsort(xp.ascontiguousarray(X.T[::-1]))
     rising = X[order]
     is_new = xp.ones(len(X), np.bool_)
     is_new[1:] = (rising[1:] != rising[:-1]).any(axis=1)

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from fastgmm._arrays import array_module, is_device_array, to_host
+from fastgmm._arrays import array_module, device_of, is_device_array, to_host
 from fastgmm._histogram import Histogram
 from fastgmm._types import AnyArray, Float64Array
 from fastgmm.mixture._fast_gmm.array_api import as_numpy
@@ -51,10 +51,11 @@ class AnalysisMethods(AssignMethods):
         In pieces of 65,536 rows: no matrix of all responsibilities is made. Integers of one column are counted.
         """
         total = 0.0
-        for rows, weights in self._weighted_pieces(X, sample_weight):
-            xp, shares = array_module(rows), self._assign_checked(rows, "responsibilities").astype(np.float64)
-            logs = xp.log(xp.where(shares > 0, shares, 1.0))
-            total -= weighted_sum((shares * logs).sum(axis=1), weights)
+        with device_of(X):
+            for rows, weights in self._weighted_pieces(X, sample_weight):
+                xp, shares = array_module(rows), self._assign_checked(rows, "responsibilities").astype(np.float64)
+                logs = xp.log(xp.where(shares > 0, shares, 1.0))
+                total -= weighted_sum((shares * logs).sum(axis=1), weights)
         return total
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from fastgmm import _memory
-from fastgmm._arrays import is_device_array
+from fastgmm._arrays import device_of, is_device_array
 from fastgmm._histogram import Histogram
 from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, Float64Array, Int64Array
@@ -144,7 +144,8 @@ class AssignMethods:
         if isinstance(X, Histogram):
             raise TypeError("X must be an array, got a Histogram; give its values as rows: histogram.values[:, None]")
         home = home_of(X)
-        result = self._assign_checked(self._checked(X), what, out)
+        with device_of(X):
+            result = self._assign_checked(self._checked(X), what, out)
         return result if home is None else home.take(result)
 
     def _checked(self, X: Any) -> AnyArray:
@@ -216,6 +217,10 @@ class AssignMethods:
     def _log_likelihood(self, X: Any, sample_weight: Any) -> tuple[float, float]:
         """Return the weighted sum of log densities and the sum of the weights."""
         check_is_fitted(self)
+        with device_of(X):
+            return self._summed_log_density(X, sample_weight)
+
+    def _summed_log_density(self, X: Any, sample_weight: Any) -> tuple[float, float]:
         weights: Float64Array | None = None
         if isinstance(X, Histogram) or sample_weight is not None:
             rows, weights = self._rows_and_weights(X, sample_weight)

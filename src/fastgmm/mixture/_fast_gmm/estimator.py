@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.metadata_routing import UNUSED
 
+from fastgmm._arrays import device_of
 from fastgmm._histogram import Histogram
 from fastgmm._types import Int64Array
 from fastgmm.backends import backend_for, choose_backend
@@ -190,8 +191,9 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         check_beside(sample_weight, "sample_weight", X)
         home = home_of(X)
         X = X if home is None else as_numpy(X)
-        rows, dtype = training_rows(self, X, sample_weight)
-        return self._fit_rows(rows, dtype, home)
+        with device_of(X):
+            rows, dtype = training_rows(self, X, sample_weight)
+            return self._fit_rows(rows, dtype, home)
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Int64Array:
         """Estimate the parameters and return the most probable component of each row.

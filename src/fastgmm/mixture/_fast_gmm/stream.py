@@ -11,13 +11,12 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
 from fastgmm._arrays import is_device_array
-from fastgmm._threads import resolve_n_jobs
 from fastgmm._types import AnyArray, Float64Array
 from fastgmm.backends import arrays_for, backend_for, get_backend
 from fastgmm.backends._contract import Backend
 from fastgmm.mixture._counts import is_integer_column
 from fastgmm.mixture._fast_gmm.device import FLOATS, check_beside, checked_device_chunk
-from fastgmm.mixture._fast_gmm.training_rows import count_integers
+from fastgmm.mixture._fast_gmm.training_rows import count_integers, n_jobs_of
 from fastgmm.mixture._rows import ArrayRows, Rows, StreamRows
 
 Chunks = Iterable[Any] | Callable[[], Iterable[Any]]
@@ -38,7 +37,7 @@ def stream_rows(model: Any, chunks: Chunks) -> tuple[Rows, np.dtype[Any], AnyArr
     if first is None:
         raise ValueError("chunks must give at least one array, got none")
     model.backend_ = backend_for(model.backend, first)
-    kernels, n_jobs = get_backend(model.backend_), resolve_n_jobs(model.n_jobs)
+    kernels, n_jobs = get_backend(model.backend_), n_jobs_of(model)
     names = None if is_device_array(first) else _get_feature_names(first)
     if model.histogram and is_integer_column(first):
         return _counted(chain([first], passed), kernels, n_jobs), np.dtype(np.float64), names

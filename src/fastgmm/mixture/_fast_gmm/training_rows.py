@@ -43,8 +43,8 @@ def training_rows(model: Any, X: Any, sample_weight: Any) -> tuple[Rows, np.dtyp
         weights = row_weights(sample_weight, X)
         if not bool((weights > 0).all()):
             X, weights = X[weights > 0], weights[weights > 0]
-        weights = weights if is_device_array(weights) else _scaled(weights)
-    kernels, n_jobs = get_backend(model.backend_), resolve_n_jobs(model.n_jobs)
+        weights = _scaled(weights)
+    kernels, n_jobs = get_backend(model.backend_), n_jobs_of(model)
     if X.dtype.kind in "iu" and len(X):
         values, counts = count_integers(X, weights, kernels)
         return counted_rows(model, values[:, np.newaxis], counts), np.dtype(np.float64)
@@ -55,8 +55,12 @@ def training_rows(model: Any, X: Any, sample_weight: Any) -> tuple[Rows, np.dtyp
     if collapse and len(X):
         return counted_rows(model, *_distinct_rows(X, weights, kernels)), X.dtype
     X, weights = arrays_for(kernels, X, weights)
-    # Launches wait for each other: threads of the processor would gain nothing.
-    return ArrayRows(X, weights, kernels, 1 if is_device_array(X) else n_jobs), X.dtype
+    return ArrayRows(X, weights, kernels, n_jobs), X.dtype
+
+
+def n_jobs_of(model: Any) -> int:
+    """Return the threads of a fit: one for a GPU, whose launches wait for each other."""
+    return 1 if model.backend_ == "cuda" else resolve_n_jobs(model.n_jobs)
 
 
 def has_missing(X: AnyArray, backend: str) -> bool:
@@ -88,12 +92,14 @@ def _distinct_rows(X: AnyArray, weights: Any, kernels: Backend) -> tuple[Float64
 
 def _scaled(weights: Float64Array) -> Float64Array:
     """Return weights of ordinary size: a fit does not depend on their unit, but sums overflow, or drown in 10 eps."""
-    largest = float(weights.max(initial=1.0 if not len(weights) else 0.0))
+    largest = float(weights.max()) if len(weights) else 1.0
     if _LEAST_WEIGHT <= largest <= _MOST_WEIGHT:
         return weights
-    unit = 0 if largest < _LEAST_WEIGHT else 64
-    scaled: Float64Array = np.ldexp(weights, unit - math.frexp(largest)[1])
-    return np.maximum(scaled, np.finfo(np.float64).tiny)
+    exponent = (0 if largest < _LEAST_WEIGHT else 64) - math.frexp(largest)[1]
+    half = exponent // 2  # a power of two that is too large for one factor
+    scaled = weights * 2.0**half * 2.0 ** (exponent - half)
+    raised: Float64Array = array_module(weights).maximum(scaled, np.finfo(np.float64).tiny)
+    return raised
 
 
 def counted_rows(model: Any, distinct: Float64Array, counts: Float64Array) -> ArrayRows:
@@ -101,7 +107,7 @@ def counted_rows(model: Any, distinct: Float64Array, counts: Float64Array) -> Ar
     kernels = get_backend(model.backend_)
     if distinct.shape[1] > 1:
         distinct, counts = arrays_for(kernels, distinct, counts)
-    rows = ArrayRows(distinct, counts, kernels, resolve_n_jobs(model.n_jobs))
+    rows = ArrayRows(distinct, counts, kernels, n_jobs_of(model))
     rows.counted = distinct.shape[1] == 1
     return rows
 
