@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from doors import apply_table, histogram, threshold_below
+from doors import apply_table, histogram, threshold_below, to_device, to_host
 from emulation import check_schedules
 from volumes import STRUCTURED, integers
 
 from fastgmm._checks import INTEGER_DTYPES
+from fastgmm.backends import get_backend
 
 pytestmark = pytest.mark.usefixtures("cuda")
 SHAPES = [(3, 5, 31), (2, 3, 33), (2, 2, 65), (1, 3, 130), (2, 1, 520)]
@@ -65,3 +66,25 @@ def test_a_wide_int32_volume_is_sorted():
     assert histogram(volume, phases=7, backend="cuda") == histogram(volume, phases=7, backend="reference")
     none = np.zeros(volume.shape, bool)
     assert histogram(volume, none, 3, backend="cuda") == histogram(volume, none, 3, backend="reference")
+
+
+@pytest.mark.parametrize("out_dtype", [np.uint8, np.int16, np.uint32, np.int64], ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("dtype", [*INTEGER_DTYPES, *map(np.dtype, ("u4", "i8", "u8"))], ids=str)
+def test_labels_of_values_in_every_order(dtype, out_dtype):
+    """Values at both ends of a table of 100 entries, and with one beyond it."""
+    low = max(np.iinfo(dtype).min, -100)
+    values = integers(519, dtype, low, low + 99, 1)
+    values[::50], values[1::50] = low, low + 99
+    table = integers(100, np.uint8, 0, 127, 2)
+    kernels, there = get_backend("cuda"), to_device(table)
+
+    def label(given):
+        out = to_device(np.full(len(given), 99, out_dtype))
+        known = kernels.label_values(to_device(given), low, there, out, 1)
+        return np.int64(known), to_host(out)
+
+    check_schedules(lambda: label(values), (np.int64(1), table[values.astype(np.int64) - low].astype(out_dtype)))
+    strided = values[::-3]
+    np.testing.assert_array_equal(label(strided)[1], table[strided.astype(np.int64) - low])
+    assert [int(label(np.append(values, dtype.type(end)))[0]) for end in (low + 100, np.iinfo(dtype).max)] == [0, 0]
+    assert label(values[:0])[0] == 1

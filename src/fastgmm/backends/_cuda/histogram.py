@@ -21,7 +21,9 @@ VOXEL_TYPES = {
 _THRESHOLD = {name: Variant("cuda/threshold.cu", (("FG_VOXEL", text),)) for name, text in VOXEL_TYPES.items()}
 _COUNT = {name: Variant("cuda/histogram.cu", (("FG_VOXEL", text),)) for name, text in VOXEL_TYPES.items()}
 _LOOK_UP = Variant("cuda/apply_table.cu")
-VARIANTS = (*_THRESHOLD.values(), *_COUNT.values(), _LOOK_UP)
+_UNSIGNED = {1: "unsigned char", 2: "unsigned short", 4: "unsigned", 8: "unsigned long long"}
+_LABEL = {width: Variant("cuda/label_values.cu", (("FG_VALUE", text),)) for width, text in _UNSIGNED.items()}
+VARIANTS = (*_THRESHOLD.values(), *_COUNT.values(), _LOOK_UP, *_LABEL.values())
 
 # 32 KB of 32-bit counters, which leaves room for two blocks on every device.
 _SHARED_COUNTERS = 8192
@@ -52,12 +54,15 @@ def apply_table(volume: Int16Array, table: UInt8Array, mask: PackedMask | None, 
 
 
 def label_values(values: AnyArray, first: int, table: UInt8Array, out: AnyArray, n_jobs: int) -> bool:
-    """Take from the table; places are unsigned distances to the first value."""
-    unsigned = values.view(f"u{values.dtype.itemsize}")
-    places = unsigned - unsigned.dtype.type(first % (1 << 8 * values.dtype.itemsize))
-    known = places < table.size
-    out[...] = table[(places * known).astype(np.int64)]
-    return bool(known.all())
+    """Look up the unsigned distance to the first value, a thread for each."""
+    import cupy
+
+    width, any_unknown = values.dtype.itemsize, cupy.zeros(1, np.uint32)
+    label = kernel(_LABEL[width], "label_values")
+    n_blocks = blocks_for(len(values), label.threads) if len(values) else 0
+    given = (values, values.strides[0] // width, len(values), np.uint64(first % (1 << 64)), table, table.size)
+    label(n_blocks, *given, out, out.itemsize, any_unknown)
+    return not int(any_unknown[0])
 
 
 def histogram(volume: AnyArray, mask: PackedMask | None, phases: int, n_jobs: int) -> tuple[Int64Array, Int64Array]:

@@ -14,7 +14,7 @@ from fastgmm.mixture._counts import shifted
 from fastgmm.mixture._covariance import to_kernel
 from fastgmm.mixture._fast_gmm.array_api import as_numpy
 from fastgmm.mixture._fast_gmm.device import check_beside
-from fastgmm.mixture._fast_gmm.labels import EXACT, MAX_TABLE
+from fastgmm.mixture._fast_gmm.labels import EXACT, MAX_TABLE, label_integers
 from fastgmm.mixture._fast_gmm.training_rows import has_missing
 from fastgmm.mixture._missing import assign_missing
 
@@ -23,6 +23,8 @@ def assign_on_device(model: Any, X: AnyArray, what: str, out: AnyArray | None) -
     """Return labels, log densities or responsibilities of checked rows, on the device if the rows are there."""
     if X.dtype.kind == "f":
         return _assign_floats(model, X, what, out)
+    if what == "labels" and X.shape[1] == 1 and is_device_array(X):
+        return _label_column(model, X, out)
     low, high = int(X.min()), int(X.max())
     if X.shape[1] > 1 or high - low >= min(MAX_TABLE, len(X)) or max(-low, high) > EXACT:
         return _assign_floats(model, X.astype(np.float64), what, out)
@@ -33,6 +35,17 @@ def assign_on_device(model: Any, X: AnyArray, what: str, out: AnyArray | None) -
         found: AnyArray = xp.take(table, places, axis=0, out=out)
         return found
     return np.take(table, places, axis=0, out=out, mode="clip")
+
+
+def _label_column(model: Any, X: AnyArray, out: AnyArray | None) -> AnyArray:
+    """Return the labels of a column of integers, from a table of the values they span where one would do."""
+    xp, given = array_module(X), _checked_out(out, X)
+    labels: AnyArray = xp.empty(len(X), np.int64) if given is None else given
+    labels_of = lambda rows: _assign_floats(model, xp.asarray(rows), "labels", None)  # noqa: E731
+    kernels = get_backend(backend_for(model.backend, X))
+    if not label_integers(X[:, 0], labels, len(model.means_), labels_of, kernels, 1):
+        _assign_floats(model, X.astype(np.float64), "labels", labels)
+    return labels
 
 
 def _assign_floats(model: Any, X: AnyArray, what: str, out: AnyArray | None) -> AnyArray:
