@@ -10,9 +10,9 @@
 
 #include <cstring>
 #include <limits>
-#include <mutex>
 
 #include "core/arena.h"
+#include "core/counter_totals.h"
 #include "core/key_counts.h"
 #include "core/label_table.h"
 #include "core/parallel.h"
@@ -32,6 +32,17 @@ struct Spread {
   }
 };
 constexpr Spread kSpread;
+
+constexpr int kLanes = 8;
+
+// Voxels in the order of their running index, which is that of the array modulo kLanes.
+template <class T>
+struct Gathered {
+  static constexpr std::int64_t kMany = 1024;
+  std::int64_t begin, end;
+  alignas(64) T voxels[kMany + 128];
+  explicit Gathered(std::int64_t running_index) : begin(running_index % kLanes), end(begin) {}
+};
 
 }  // namespace fg
 
@@ -125,40 +136,6 @@ Span measure_span(const Source<T>& source, int n_threads) {
   return all.low > all.high ? Span{0, -1} : Span{all.low, all.high};
 }
 
-// 64-bit totals of n_bins x n_phases, to which the workers add their 32-bit counters of n_bins x n_lanes.
-class Totals {
- public:
-  Totals(std::int64_t n_bins, int n_phases, int n_lanes)
-      : n_phases_(n_phases), n_lanes_(n_lanes), n_bins_(n_bins), totals_(n_bins * n_phases, 0) {}
-
-  void add(const std::uint32_t* counters) {
-    std::lock_guard<std::mutex> lock(mutex_);
-    for (std::int64_t bin = 0; bin < n_bins_; ++bin, counters += n_lanes_) {
-      if (std::all_of(counters, counters + n_lanes_, [](std::uint32_t c) { return c == 0; })) continue;
-      for (int lane = 0; lane < n_lanes_; ++lane) {
-        totals_[bin * n_phases_ + lane % n_phases_] += counters[lane];
-      }
-    }
-  }
-
-  std::vector<Bin> bins(std::int64_t low) const {
-    std::vector<Bin> found;
-    for (std::int64_t bin = 0; bin < n_bins_; ++bin) {
-      for (int phase = 0; phase < n_phases_; ++phase) {
-        const std::int64_t count = totals_[bin * n_phases_ + phase];
-        if (count) found.push_back({low + bin, phase, count});
-      }
-    }
-    return found;
-  }
-
- private:
-  int n_phases_, n_lanes_;
-  std::int64_t n_bins_;
-  std::vector<std::int64_t> totals_;
-  std::mutex mutex_;
-};
-
 template <class T>
 std::vector<Bin> count_in_tables(const Source<T>& source, const Span& span, int n_phases, int n_lanes,
                                  int n_threads) {
@@ -173,7 +150,8 @@ std::vector<Bin> count_in_tables(const Source<T>& source, const Span& span, int 
       n_phases == 1 ? std::vector<std::int64_t>(n_tasks, 0) : task_starts(source, n_threads);
 
   Totals totals(span.size(), n_phases, n_lanes);
-  const auto count = n_lanes == 4 ? FG_DISPATCH(count_in_four<T>) : FG_DISPATCH(count_in_turn<T>);
+  const auto low = static_cast<std::uint32_t>(span.low);
+  const T* const end = source.volume.voxels + source.volume.shape.count();
   parallel_for(n_tasks, n_workers, [&](std::int64_t task, int worker) {
     std::uint32_t* const table = tables + worker * size;
     if (pending[worker] < 0 || pending[worker] > kMaxPending - Stretches::kVoxelsPerTask) {
@@ -182,10 +160,18 @@ std::vector<Bin> count_in_tables(const Source<T>& source, const Span& span, int 
       pending[worker] = 0;
     }
     int lane = static_cast<int>(starts[task] % n_lanes);
+    Gathered<T> gathered(starts[task]);
     source.visit(task, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
-      lane = count(voxels, words, n, static_cast<std::uint32_t>(span.low), lane, n_lanes, table);
       pending[worker] += n;
+      if (n_lanes != kLanes) {
+        lane = FG_DISPATCH(count_in_turn<T>)(voxels, words, n, low, lane, n_lanes, table);
+      } else if (words) {
+        FG_DISPATCH(gather<T>)(voxels, words, n, end - voxels, low, gathered, table);
+      } else {  // a whole task, which begins at a multiple of the lanes
+        FG_DISPATCH(count_lanes<T>)(voxels, 0, n, low, table);
+      }
     });
+    FG_DISPATCH(count_gathered<T>)(gathered, true, low, table);
   });
   for (int worker = 0; worker < n_workers; ++worker) {
     if (pending[worker] > 0) totals.add(tables + worker * size);
@@ -226,8 +212,8 @@ std::vector<Bin> count_values(VolumeView<const T> volume, const MaskView* mask, 
   if (span.size() * n_phases > kMaxTable) span = measure_span(source, n_threads);
   if (span.size() == 0) return {};
   if (span.size() * n_phases > kMaxTable) return count_by_sorting(source, span, n_phases, n_threads);
-  const bool in_four = 4 % n_phases == 0 && span.size() * 4 <= kMaxTable;
-  return count_in_tables(source, span, n_phases, in_four ? 4 : n_phases, n_threads);
+  const bool in_lanes = kLanes % n_phases == 0 && span.size() * kLanes <= kMaxTable;
+  return count_in_tables(source, span, n_phases, in_lanes ? kLanes : n_phases, n_threads);
 }
 
 void apply_table(VolumeView<const std::int16_t> volume, const std::uint8_t* table, const MaskView* mask,

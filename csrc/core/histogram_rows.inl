@@ -1,8 +1,8 @@
 // Stretches of n voxels, 64 at a time, under the words of a mask (all of them where words is null).
 //
-// - Count: the voxel of running index i adds to the private 32-bit counter (value, i mod lanes). Neighbouring
-//   voxels meet different counters, so that equal values need not wait for each other; a lane is of one
-//   phase.
+// - Count: the voxels under the mask are first gathered, then the one of running index i adds to the private
+//   32-bit counter (value, i mod lanes). Neighbouring voxels meet different counters, so that equal values
+//   need not wait for each other; a lane is of one phase.
 // - Look up: compare with each value where the table changes and add the jump, in vectors of bytes; tables
 // that
 //   change often are read voxel by voxel. Large outputs are streamed past the caches (core/streaming.h).
@@ -31,29 +31,90 @@ int count_in_turn(const T* voxels, const std::uint64_t* words, std::int64_t n, s
   return lane;
 }
 
-// The same for n_lanes = 4.
+// The counter of a value in a lane.
 template <class T>
-int count_in_four(const T* voxels, const std::uint64_t* words, std::int64_t n, std::uint32_t low, int lane,
-                  int, std::uint32_t* table) {
-  for (std::int64_t i = 0; i < n; i += 64) {
-    std::uint64_t bits = stretch_word(words, n, i);
-    const T* const v = voxels + i;
-    if (bits == ~std::uint64_t{0}) {
-      std::uint32_t* const lanes[4] = {table + lane, table + ((lane + 1) & 3), table + ((lane + 2) & 3),
-                                       table + ((lane + 3) & 3)};
-      for (int k = 0; k < 64; k += 4) {
-        for (int j = 0; j < 4; ++j) {
-          ++lanes[j][static_cast<std::size_t>(static_cast<std::uint32_t>(v[k + j]) - low) * 4];
-        }
-      }
-      continue;
-    }
-    for (; bits; bits &= bits - 1) {
-      ++table[static_cast<std::size_t>(static_cast<std::uint32_t>(v[lowest_one(bits)]) - low) * 4 + lane];
-      lane = (lane + 1) & 3;
+inline std::uint32_t& counter(T value, std::uint32_t low, std::int64_t lane, std::uint32_t* table) {
+  return table[static_cast<std::size_t>(static_cast<std::uint32_t>(value) - low) * kLanes + lane];
+}
+
+// Voxel i of begin..end - 1 adds to its value's counter of lane i % kLanes.
+template <class T>
+void count_lanes(const T* voxels, std::int64_t begin, std::int64_t end, std::uint32_t low,
+                 std::uint32_t* table) {
+  std::int64_t i = begin;
+  for (; i < end && i % kLanes != 0; ++i) ++counter(voxels[i], low, i % kLanes, table);
+  for (; i + kLanes <= end; i += kLanes) {
+    for (int lane = 0; lane < kLanes; ++lane) ++counter(voxels[i + lane], low, lane, table);
+  }
+  for (; i < end; ++i) ++counter(voxels[i], low, i % kLanes, table);
+}
+
+#if FG_LEVEL == 2
+template <class T>
+__m512i compress(std::uint64_t bits, const T* v) {
+  if constexpr (sizeof(T) == 1) {
+    return _mm512_maskz_compress_epi8(bits, _mm512_maskz_loadu_epi8(bits, v));
+  } else if constexpr (sizeof(T) == 2) {
+    const auto mask = static_cast<__mmask32>(bits);
+    return _mm512_maskz_compress_epi16(mask, _mm512_maskz_loadu_epi16(mask, v));
+  } else {
+    const auto mask = static_cast<__mmask16>(bits);
+    return _mm512_maskz_compress_epi32(mask, _mm512_maskz_loadu_epi32(mask, v));
+  }
+}
+#endif
+
+// Copies the voxels of a word's bits to `to`, where 128 may be written; 128 may be read at v if `is_deep`.
+// Returns how many they are.
+template <class T>
+inline std::int64_t gather_64(const T* v, std::uint64_t bits, [[maybe_unused]] bool is_deep, T* to) {
+  if (bits == ~std::uint64_t{0}) {
+    std::memcpy(to, v, 64 * sizeof(T));
+    return 64;
+  }
+  const T* const start = to;
+#if FG_LEVEL == 2
+  constexpr int kPart = 64 / sizeof(T);
+  for (int k = 0; k < 64; k += kPart) {
+    const std::uint64_t part = bits >> k & (~std::uint64_t{0} >> (64 - kPart));
+    _mm512_storeu_si512(to, compress(part, v + k));
+    to += count_ones(part);
+  }
+#else
+  constexpr int kMaxRuns = 4;  // of which each is copied as if it had 64 voxels
+  if (is_deep && count_ones(bits & ~(bits << 1)) <= kMaxRuns) {
+    while (bits) {
+      const int first = lowest_one(bits), length = lowest_one(~(bits >> first));
+      std::memcpy(to, v + first, 64 * sizeof(T));
+      to += length;
+      bits &= ~(low_ones(length) << first);
     }
   }
-  return lane;
+  for (; bits; bits &= bits - 1) *to++ = v[lowest_one(bits)];
+#endif
+  return to - start;
+}
+
+// Counts what has been gathered: all of it, or all but the last few that fill no row of lanes.
+template <class T>
+void count_gathered(Gathered<T>& gathered, bool all, std::uint32_t low, std::uint32_t* table) {
+  const std::int64_t end = all ? gathered.end : gathered.end / kLanes * kLanes;
+  count_lanes(gathered.voxels, gathered.begin, end, low, table);
+  std::copy(gathered.voxels + end, gathered.voxels + gathered.end, gathered.voxels);
+  gathered.end -= end;
+  gathered.begin = 0;
+}
+
+// Gathers the voxels under the words, n_readable of which may be read, and counts what gets too much.
+template <class T>
+void gather(const T* voxels, const std::uint64_t* words, std::int64_t n, std::int64_t n_readable,
+            std::uint32_t low, Gathered<T>& gathered, std::uint32_t* table) {
+  for (std::int64_t i = 0; i < n; i += 64) {
+    const std::uint64_t bits = words[i / 64];
+    if (!bits) continue;
+    gathered.end += gather_64(voxels + i, bits, i + 128 <= n_readable, gathered.voxels + gathered.end);
+    if (gathered.end >= Gathered<T>::kMany) count_gathered(gathered, false, low, table);
+  }
 }
 
 // Widens [*low, *high] to hold the values.

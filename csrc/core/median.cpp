@@ -8,6 +8,8 @@
 #include "core/arena.h"
 #include "core/parallel.h"
 #include "core/simd.h"
+#include "core/streaming.h"
+#include "shared/bits.h"
 #include "shared/rank.h"
 
 namespace fg {
@@ -49,6 +51,7 @@ struct Job {
   VolumeView<std::uint8_t> out;
   const Box& box;
   const Levels& levels;
+  bool streamed;
 };
 
 // A piece of the output, and the input rows and columns that its boxes reach inside the volume.
@@ -62,11 +65,12 @@ struct Workspace {
   std::int64_t width, n_rows;
   std::int64_t slice_held[kRing];
   std::uint8_t *levels_by_slice, *level, *reach, *counts, *sums, *line, *zeros, *copies;
+  std::uint64_t *blocks_by_slice, *blocks, *window;  // bit b: columns from kBlock * b on
 
   Workspace(const Block& block, int n_levels)
       : width(padded(block.column_end - block.column_begin)),
         n_rows(block.row_end - block.row_begin),
-        memory_(static_cast<std::size_t>((kRing + 2) * padded(n_rows) +
+        memory_(static_cast<std::size_t>((kRing + 2) * padded(n_rows) + (kRing + 2) * padded(8 * n_rows) +
                                          (kRing * width + sums_stride()) * n_levels +
                                          (2 + kMaxMedianSize) * width) +
                 kBlock) {
@@ -74,6 +78,9 @@ struct Workspace {
     levels_by_slice = take(kRing * padded(n_rows));
     level = take(padded(n_rows));
     reach = take(padded(n_rows));
+    blocks_by_slice = memory_.take<std::uint64_t>(kRing * padded(8 * n_rows) / 8);
+    blocks = memory_.take<std::uint64_t>(n_rows);
+    window = memory_.take<std::uint64_t>(n_rows);
     counts = take(kRing * width * n_levels);
     sums = take(sums_stride() * n_levels);
     line = take(width);
@@ -90,6 +97,7 @@ struct Workspace {
     return true;
   }
   std::uint8_t* row_levels(std::int64_t z) const { return levels_by_slice + z % kRing * n_rows; }
+  std::uint64_t* row_blocks(std::int64_t z) const { return blocks_by_slice + z % kRing * n_rows; }
   std::uint8_t* counts_row(int c, std::int64_t y) const { return counts + (c * kRing + y % kRing) * width; }
   // May be written up to a block before its begin and read up to a block after its end.
   std::uint8_t* sums_row(int c) const { return sums + c * sums_stride() + kBlock; }
@@ -124,7 +132,8 @@ namespace {
 
 constexpr std::int64_t kCountsBytes =
     1 << 15;  // of the ring of counts, so that it stays in the first level of cache
-constexpr std::int64_t kMinColumns = 128;
+constexpr std::int64_t kMinColumns = 128, kMaxColumns = 61 * kBlock;  // a word holds a bit per block
+constexpr std::int64_t kSlicesBytes = 1 << 18;  // of the slices of a box: half of a second level of cache
 constexpr std::int64_t kBlocksPerThread = 4;
 constexpr std::int64_t kMinRows = 32;
 
@@ -136,7 +145,7 @@ struct Blocks {
   Blocks(const Job& job_, int n_threads)
       : job(job_),
         z(shape().nz, wanted(n_threads) > 1 ? std::min(wanted(n_threads), shape().nz / 8) : 1),
-        y(shape().ny, std::min(wanted(n_threads) / z.n_parts, shape().ny / kMinRows)),
+        y(shape().ny, std::min(std::max(wanted(n_threads) / z.n_parts, for_cache()), shape().ny / kMinRows)),
         x(shape().nx, (shape().nx + columns() - 1) / columns()) {}
   std::int64_t count() const { return z.n_parts * y.n_parts * x.n_parts; }
   Block operator[](std::int64_t i) const {
@@ -152,20 +161,28 @@ struct Blocks {
  private:
   const Shape& shape() const { return job.labels.shape; }
   static std::int64_t wanted(int n_threads) { return n_threads == 1 ? 1 : kBlocksPerThread * n_threads; }
+  std::int64_t for_cache() const {
+    return shape().ny * std::min(shape().nx, columns()) * job.box.size[0] / kSlicesBytes;
+  }
   std::int64_t columns() const {
-    return std::max(kMinColumns, kCountsBytes / (std::clamp(job.levels.n, 1, 7) * job.box.size[1]));
+    return std::clamp(kCountsBytes / (std::clamp(job.levels.n, 1, 7) * job.box.size[1]), kMinColumns,
+                      kMaxColumns);
   }
 };
 
 // False if a label is above all levels.
-bool filter_volume(const Job& job, int n_threads) {
+bool filter_volume(Job job, int n_threads) {
   const Blocks blocks(job, n_threads);
+  const std::int64_t nx = job.out.shape.nx;
+  job.streamed =
+      blocks.x.n_parts == 1 && nx % 16 == 0 && should_stream(job.out.voxels, job.out.shape.count());
   std::atomic<bool> covered{true};
   parallel_for(blocks.count(), n_threads, [&](std::int64_t i, int) {
     if (!covered) return;
     const Block block = blocks[i];
     Workspace work(block, job.levels.n);
     if (!FG_DISPATCH(filter_block)(job, block, work)) covered = false;
+    if (job.streamed) end_stream();
   });
   return covered;
 }
@@ -195,8 +212,8 @@ void median_filter(VolumeView<const std::uint8_t> labels, const int (&size)[3], 
   const int n = size[0] * size[1] * size[2];
   const Box box{{size[0], size[1], size[2]}, n, majority(n)};
   const bool few[256] = {true, true, true, true, true, true, true, true};
-  if (filter_volume({labels, out, box, Levels(few)}, n_threads)) return;
-  filter_volume({labels, out, box, levels_in(labels, n_threads)}, n_threads);
+  if (filter_volume({labels, out, box, Levels(few), false}, n_threads)) return;
+  filter_volume({labels, out, box, levels_in(labels, n_threads), false}, n_threads);
 }
 
 }  // namespace fg

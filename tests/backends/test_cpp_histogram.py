@@ -44,6 +44,20 @@ def test_histogram_counts_by_phase_across_word_borders(simd, dtype, nx, phases):
             np.testing.assert_array_equal(counts, expected_counts)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("hole", range(1, 64, 6))
+def test_words_with_a_hole_fill_what_is_gathered(simd, dtype, hole):
+    """Each word has two runs of any length, copied as if they had 64 voxels: the buffer must hold the last one."""
+    rng = np.random.default_rng(hole)
+    volume = random_volume(rng, (6, 50, 640), dtype)
+    mask = np.arange(640) % 64 != np.full((6, 50, 1), hole)
+    for phases in (1, 8):
+        values, counts = _cpp.histogram(volume, PackedMask.from_array(mask), phases, 2)
+        expected_values, expected_counts = count(volume[mask], phases)
+        np.testing.assert_array_equal(values, expected_values)
+        np.testing.assert_array_equal(counts, expected_counts)
+
+
 @pytest.mark.parametrize("phases", [1, 3, 4, 100])
 def test_histogram_phases_run_on_from_task_to_task(phases):
     rng = np.random.default_rng(phases)
