@@ -1,5 +1,7 @@
 """The stages of the default preset on a scan. make bench BENCH="-k default_preset"."""
 
+import math
+
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
 from harness.inputs import AIR_BELOW_HU, LARGE, REAL, SMALL, load, lungs, tissue_table
@@ -29,6 +31,8 @@ SETTINGS = LungSettings()
 NUMBERS = SETTINGS.default_mask()
 # Deep enough to part the lungs of most scans.
 CORE_DEPTH_MM = 7.0
+# From the wall, which the airway of the preset includes, well into the air of the trachea.
+SEED_DEPTH_MM = 5.0
 # Air of the lungs and, from the second on, their vessels and walls; wider steps than the airway's.
 THRESHOLDS_HU = (-900, -700, -500)
 CASES = (SMALL, LARGE, REAL)
@@ -159,6 +163,32 @@ def region(case: str, state: str) -> Group:
     return Group("default: region", case, "warm", calls, floor_s(n_read, data.volume.size / 8))
 
 
+def airway(case: str, state: str) -> Group:
+    """Growing the airway from its inside, threshold by threshold until it leaks."""
+    data = load(case)
+    inside = binary_erosion_ball(
+        segment_lungs(data.volume, data.spacing_mm).airway, radius_voxels(SEED_DEPTH_MM, data.spacing_mm)
+    )
+    seeds, image = inside.to_array(), sitk.GetImageFromArray(data.volume)
+    points = [tuple(int(i) for i in point[::-1]) for point in np.argwhere(seeds)]
+    most = int(NUMBERS.airway_leak_ml * 1000 / math.prod(data.spacing_mm))
+    rule = range(*NUMBERS.airway_thresholds_hu), most
+
+    def pipeline(backend: str) -> Call:
+        return Call(
+            lambda: grow_region(data.volume, inside, *rule, backend=backend, n_jobs=N_THREADS)[0], PackedMask.to_array
+        )
+
+    calls = {
+        **ours(pipeline),
+        "simpleitk": Call(lambda: rivals.grow_simpleitk(image, points, *rule)),
+        "cc3d": Call(lambda: rivals.grow_cc3d(data.volume, seeds, *rule)),
+        "scipy": Call(lambda: rivals.grow_scipy(data.volume, seeds, *rule)),
+    }
+    n_voxels = grow_region(data.volume, inside, *rule)[0].count()
+    return Group("default: airway", case, "warm", calls, floor_s(2 * n_voxels, data.volume.size / 8))
+
+
 def separation(case: str, state: str) -> Group:
     """The pieces of the air that are large, a mask each."""
     mask = _air(case).to_array()
@@ -208,6 +238,7 @@ BALLS = Panel((*OURS_ROWS, "edt"), small_only=("scipy", "scikit-image", "simplei
 HOLES = Panel((*OURS_ROWS, "fill_voids", "cc3d"), small_only=("scipy", "simpleitk"))
 FLOOD = Panel((*OURS_ROWS, "cc3d", "simpleitk"), small_only=("scipy", "scikit-image"))
 MEDIAN = Panel((*OURS_ROWS, "numpy sums", "numpy sums by slabs"), small_only=("scipy", "scikit-image", "simpleitk"))
+AIRWAY = Panel((*OURS_ROWS, "simpleitk"), small_only=("cc3d", "scipy"))
 REGION = Panel((*OURS_ROWS, "cc3d"), small_only=("scipy", "scikit-image"))
 SEPARATION = Panel((*OURS_ROWS, "cc3d"), small_only=("scipy", "scikit-image"))
 test_default_preset_opening = stage_test(opening, BALLS, CASES)
@@ -217,6 +248,7 @@ test_default_preset_holes = stage_test(holes, HOLES, CASES)
 test_default_preset_flood = stage_test(growth, FLOOD, CASES)
 test_default_preset_median = stage_test(smoothing, MEDIAN, CASES)
 test_default_preset_region = stage_test(region, REGION, CASES)
+test_default_preset_airway = stage_test(airway, AIRWAY, CASES)
 test_default_preset_separation = stage_test(separation, SEPARATION, CASES)
 test_default_preset_parts = stage_test(parts, Panel((*OURS_ROWS, "numpy", "numpy select")), CASES)
 test_default_preset_mask = stage_test(whole_mask, Panel(OURS_ROWS), CASES)

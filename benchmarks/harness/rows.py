@@ -1,5 +1,8 @@
 """Groups of paired runs as tests of pytest-benchmark, one row per contender."""
 
+import math
+import os
+import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -8,6 +11,8 @@ import pytest
 from harness.inputs import NOISE, SMALL
 from harness.paired import Group, measure
 
+# Groups that have not begun by then are skipped.
+_END_S = time.monotonic() + 60 * float(os.environ.get("FASTGMM_BENCH_MINUTES", math.inf))
 _last: dict[tuple[str, str, str], Group] = {}
 # Every group measured in this session, without its inputs: for the summary at the end.
 MEASURED: list[Group] = []
@@ -70,6 +75,8 @@ def _measured(make: Callable[[str, str], Group], panel: Panel, case: str, state:
     key = (make.__module__ + make.__name__, case, state)
     if key not in _last:
         _last.clear()
+        if time.monotonic() > _END_S:
+            pytest.skip("FASTGMM_BENCH_MINUTES are over")
         group = make(case, state)
         group.calls = {who: call for who, call in group.calls.items() if who in panel.of(case, state)}
         measure(group)

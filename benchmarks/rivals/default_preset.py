@@ -218,3 +218,34 @@ def keep_within(smoothed, labels):
 def keep_image_within(image, labels):
     """The same for an image, which its view does not keep alive."""
     return keep_within(sitk.GetArrayViewFromImage(image), labels)
+
+
+def grow_simpleitk(image, seeds, thresholds, max_voxels):
+    """The largest region below rising thresholds that does not leak, by SimpleITK; seeds as (x, y, z)."""
+    kept = None
+    for threshold in thresholds:
+        region = sitk.ConnectedThreshold(image, seeds, -32768, threshold - 1)
+        if np.count_nonzero(sitk.GetArrayViewFromImage(region)) > max_voxels:
+            break
+        kept = region
+    return np.zeros(image.GetSize()[::-1], bool) if kept is None else sitk.GetArrayFromImage(kept).astype(bool)
+
+
+def grow_cc3d(volume, seeds, thresholds, max_voxels):
+    """The same by components: those that hold a seed."""
+    return _grow(volume, thresholds, max_voxels, lambda below, region: reach_cc3d(below, seeds & below))
+
+
+def grow_scipy(volume, seeds, thresholds, max_voxels):
+    """The same by SciPy, each region from the one before."""
+    return _grow(volume, thresholds, max_voxels, lambda below, region: reach_scipy(below, (region | seeds) & below))
+
+
+def _grow(volume, thresholds, max_voxels, reach):
+    kept = np.zeros(volume.shape, bool)
+    for threshold in thresholds:
+        region = reach(volume < threshold, kept)
+        if np.count_nonzero(region) > max_voxels:
+            break
+        kept = region
+    return kept
