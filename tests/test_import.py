@@ -82,3 +82,17 @@ def test_examples_run(name):
 def test_the_public_functions_have_examples():
     for function in (fastgmm.volume.__dict__[name] for name in fastgmm.volume.__all__):
         assert ">>> " in function.__doc__
+
+
+def test_finding_lungs_imports_no_masked_arrays():
+    """NumPy loads them at the first np.unique: two threads that do so at once may meet them half made."""
+    code = (
+        "from fastgmm.lung import segment_lungs\nfrom fastgmm.lung.phantom import thorax_phantom\n"
+        "thorax = thorax_phantom((48, 96, 96), seed=3)\nsegment_lungs(thorax.volume, thorax.spacing_mm)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nassert 'numpy.ma' not in sys.modules"],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr

@@ -18,7 +18,7 @@ class Body:
     def __init__(self, thorax: Thorax, table: AnyArray) -> None:
         first, last = int(table["z0"].min()), int(table["z1"].max()) - 1
         slices = np.linspace(first, last, thorax.numbers.body_slices).astype(np.int64)
-        # Not np.unique: it imports numpy.ma at its first call, and scans that begin at once in two threads meet it half made.
+        # Not np.unique: its first call imports numpy.ma, which scans that begin in two threads at once meet half made.
         slices = slices[np.diff(slices, prepend=-1) > 0]
         self._slices = array_module(thorax.volume).asarray(slices)
         body = _largest_in_each_slice(thorax, self._slices)
