@@ -182,8 +182,8 @@ def airway(case: str, state: str) -> Group:
     calls = {
         **ours(pipeline),
         "simpleitk": Call(lambda: rivals.grow_simpleitk(image, points, *rule)),
-        "cc3d": Call(lambda: rivals.grow_cc3d(data.volume, seeds, *rule)),
-        "scipy": Call(lambda: rivals.grow_scipy(data.volume, seeds, *rule)),
+        "cc3d": Call(lambda: rivals.grow(data.volume, seeds, *rule, rivals.reach_cc3d)),
+        "scipy": Call(lambda: rivals.grow(data.volume, seeds, *rule, rivals.reach_scipy)),
     }
     n_voxels = grow_region(data.volume, inside, *rule)[0].count()
     return Group("default: airway", case, "warm", calls, floor_s(2 * n_voxels, data.volume.size / 8))

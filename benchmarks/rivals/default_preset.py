@@ -229,23 +229,3 @@ def grow_simpleitk(image, seeds, thresholds, max_voxels):
             break
         kept = region
     return np.zeros(image.GetSize()[::-1], bool) if kept is None else sitk.GetArrayFromImage(kept).astype(bool)
-
-
-def grow_cc3d(volume, seeds, thresholds, max_voxels):
-    """The same by components: those that hold a seed."""
-    return _grow(volume, thresholds, max_voxels, lambda below, region: reach_cc3d(below, seeds & below))
-
-
-def grow_scipy(volume, seeds, thresholds, max_voxels):
-    """The same by SciPy, each region from the one before."""
-    return _grow(volume, thresholds, max_voxels, lambda below, region: reach_scipy(below, (region | seeds) & below))
-
-
-def _grow(volume, thresholds, max_voxels, reach):
-    kept = np.zeros(volume.shape, bool)
-    for threshold in thresholds:
-        region = reach(volume < threshold, kept)
-        if np.count_nonzero(region) > max_voxels:
-            break
-        kept = region
-    return kept
