@@ -38,8 +38,8 @@ namespace {
 
 #define FG_LEVEL 2
 #if defined(__clang__)
-#pragma clang attribute push(                                                                                           \
-    __attribute__((target(                                                                                              \
+#pragma clang attribute push(                                                                                                       \
+    __attribute__((target(                                                                                                          \
         "avx2,fma,bmi,bmi2,lzcnt,popcnt,avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,avx512bitalg,avx512vpopcntdq"))), \
     apply_to = function)
 #else

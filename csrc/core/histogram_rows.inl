@@ -10,8 +10,8 @@
 //
 // Cost: near one read of the voxels under the mask, plus one write of the labels; an empty word is one test.
 
-#include "core/pack_bytes.inl"
 #include "core/label_table.inl"
+#include "core/pack_bytes.inl"
 
 inline std::uint64_t stretch_word(const std::uint64_t* words, std::int64_t n, std::int64_t first) {
   return words ? words[first / 64] : low_ones(static_cast<int>(n - first < 64 ? n - first : 64));
