@@ -165,6 +165,7 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         ----------
         X : array-like of shape (n_samples, n_features)
             float32 is kept, everything else becomes float64. One column of an integer dtype is counted (`histogram`).
+            A CuPy array is fitted on its device (docs/gpu.md).
         y : ignored
         sample_weight : array-like of shape (n_samples,), optional
             How often each row occurs. Rows of weight 0 equal absent rows.
