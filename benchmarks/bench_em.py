@@ -5,7 +5,7 @@
 
 Two threads for everyone. FASTGMM_BENCH_SHARE (default 1) scales the numbers of rows, FASTGMM_BENCH_OUT names a file for
 the tables, SCIPY_ARRAY_API=1 lets scikit-learn run on PyTorch too. A peer that is not installed is left out. Whoever
-needs more than FASTGMM_BENCH_PATIENCE_S (default 1.6) seconds for a call has fewer than five rounds.
+needs more than FASTGMM_BENCH_PATIENCE_S (default 1) seconds for a call has fewer than five rounds.
 """
 
 import gc
@@ -64,7 +64,7 @@ from threadpoolctl import threadpool_limits
 from fastgmm import FastGMM, Histogram
 
 ROUNDS, OURS_ROUNDS = 5, 9
-PATIENCE_S = float(os.environ.get("FASTGMM_BENCH_PATIENCE_S", "1.6"))
+PATIENCE_S = float(os.environ.get("FASTGMM_BENCH_PATIENCE_S", "1"))
 COUNTED_STEPS = 200
 EQUAL_TOL, EQUAL_STEPS = 1e-6, 100
 
@@ -121,8 +121,14 @@ def timed(benchmark, table: str, case: Case, who: str, call: Callable[[], Any], 
     """Check the answer of one call, then time it; slow ones fewer times."""
     gc.collect()
     begin = time.perf_counter()
-    check(call())
+    answer = call()
     first_s = time.perf_counter() - begin
+    try:
+        check(answer)
+    except AssertionError:
+        row_of(table, case.name).absent[who] = "answer differs"
+        raise
+    del answer
     rounds = OURS_ROUNDS if who.startswith(OURS) else max(1, min(ROUNDS, int(ROUNDS * PATIENCE_S / first_s)))
     benchmark.group = f"{table} | {case.name}"
     benchmark.pedantic(call, rounds=rounds, iterations=1, warmup_rounds=int(first_s < 0.2))
@@ -210,7 +216,8 @@ def test_equal_likelihood(benchmark, case: Case, who: str) -> None:
     if who == SQUAREM:
         settings = {"tol": 0, "max_iter": EQUAL_STEPS, "acceleration": "squarem", "n_jobs": N_THREADS}
         bounds = np.array(FastGMM(case.n_components, **settings, **start).fit(X).lower_bounds_)
-        assert bounds[-1] >= bound
+        if bounds[-1] < bound:
+            take_part("equal", case, who, "ends in another maximum")
         n_steps = int(np.argmax(bounds >= bound)) + 1
     cell = timed(
         benchmark, "equal", case, who, lambda: fit(case, rows, start, n_steps),
@@ -222,13 +229,13 @@ def test_equal_likelihood(benchmark, case: Case, who: str) -> None:
 @by_case(DEFAULT_CASES, (OURS, SKLEARN, DAAL, TORCH, POMEGRANATE))
 def test_default_arguments(benchmark, case: Case, who: str) -> None:
     """A whole fit as users write it, k-means start included."""
-    missing = "no k-means start" if who in (DAAL, TORCH) else None
-    take_part("default", case, who, missing)
+    missing = {DAAL: "no k-means start", TORCH: "no k-means start", POMEGRANATE: "another rule to stop by"}
+    take_part("default", case, who, missing.get(who))
     rows = rows_for(who, _default_rows(case))
     expected = _default_bound(case)
     timed(
         benchmark, "default", case, who, lambda: fit_with_defaults(who, case, rows),
-        lambda bound: check_bound(bound, expected, same_rule=who != POMEGRANATE),
+        lambda bound: check_bound(bound, expected),
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
     @property
     def n_rows(self) -> int:
-        return max(int(self.n * SHARE), 2000)
+        return max(int(self.n * SHARE), 2000, 10 * self.d * self.n_components)
 
 
 KINDS = ("full", "tied", "diag", "spherical")
@@ -42,7 +42,7 @@ CASES = [
     Case("d=128 n=5e4 K=16 full", 50_000, 128, 16),
 ]
 EQUAL_CASES = [
-    Case("integers d=1 n=1e6 K=5", 1_000_000, 1, 5, integers=True),
+    Case("integers d=1 n=2e5 K=5", 200_000, 1, 5, integers=True),
     Case("floats d=1 n=1e5 K=5", 100_000, 1, 5),
     Case("d=3 n=1e5 K=8 full", 100_000, 3, 8),
     Case("d=8 n=5e4 K=8 full", 50_000, 8, 8),

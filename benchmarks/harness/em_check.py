@@ -11,7 +11,6 @@ COVARIANCES_RTOL = 1e-3  # daal4py and pomegranate add other constants to varian
 LABELS_SHARE = 1e-5  # rows on the border between two components that rounding may give to the other one
 BOUND_ATOL = 1e-6  # mean log-likelihoods called equal
 DEFAULT_RTOL = 1e-6  # mean log-likelihoods of the same default arguments
-OTHER_RULE_ATOL = 0.1  # of a peer that stops by a rule of its own: it must have found a mixture about as good
 
 
 def check_answer(found: Any, expected: Any) -> None:
@@ -38,8 +37,6 @@ def check_reaches(answer: Any, covariance_type: str, X: np.ndarray, bound: float
     assert found >= bound - BOUND_ATOL, f"mean log-likelihood {found:.9g}, expected {bound:.9g}"
 
 
-def check_bound(found: float, expected: float, *, same_rule: bool) -> None:
-    """Raise AssertionError unless a fit with default arguments is as good as expected."""
-    least = expected - (abs(expected) * DEFAULT_RTOL if same_rule else OTHER_RULE_ATOL)
-    assert found >= least, f"mean log-likelihood {found:.9g}, expected {expected:.9g}"
-    assert not same_rule or found <= expected + abs(expected) * DEFAULT_RTOL, f"{found:.9g}, expected {expected:.9g}"
+def check_bound(found: float, expected: float) -> None:
+    """Raise AssertionError unless two fits with default arguments ended alike."""
+    assert abs(found - expected) <= abs(expected) * DEFAULT_RTOL, f"mean log-likelihood {found:.9g}, not {expected:.9g}"

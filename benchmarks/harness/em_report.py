@@ -28,7 +28,7 @@ NOTES = {
     "equal": "Up to the mean log-likelihood that scikit-learn has when it stops at tol = 1e-6, at most 100 steps. "
     "Numbers of E-steps in square brackets.",
     "default": "`Model(K, random_state=0).fit(X)`. daal4py and scikit-learn on torch have no k-means start. "
-    "pomegranate has its own rule for stopping.",
+    "pomegranate stops by the sum over all rows, after up to 1000 steps.",
     "predict": "The same mixture for everyone. daal4py has no assignment by a mixture.",
     "memory": "Growth of the peak (VmHWM) of a fresh process in one fit, one float64 column, start given, in MB.",
 }
