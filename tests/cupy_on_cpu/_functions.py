@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cupy_on_cpu import _streams
 from cupy_on_cpu._ndarray import host_of, ndarray, wrap
 
 _SAME_AS_NUMPY = [
@@ -76,7 +77,10 @@ def _from_numpy(name: str):
     def function(*arguments, **options):
         hosts = {key: host_of(value) for key, value in options.items()}
         result = getattr(np, name)(*map(host_of, arguments), **hosts)
-        return options["out"] if isinstance(options.get("out"), ndarray) else wrap(result)
+        if isinstance(options.get("out"), ndarray):
+            _streams.write(options["out"]._host)
+            return options["out"]
+        return wrap(result)
 
     function.__name__ = name
     return function
@@ -114,6 +118,7 @@ def zeros_like(array, dtype=None) -> ndarray:
 def copyto(target, source, casting="same_kind", where=None) -> None:
     options = {} if where is None else {"where": host_of(where)}
     np.copyto(host_of(target), host_of(source), casting=casting, **options)
+    _streams.write(target._host)
 
 
 def arange(*arguments, dtype=None) -> ndarray:
@@ -132,7 +137,7 @@ def array(value, dtype=None, copy=True, order="K") -> ndarray:
         return value.astype(dtype or value.dtype)
     host = np.asarray(value, dtype)
     new = ndarray(host.shape, host.dtype)
-    new._host[...] = host
+    new.set(np.array(host))
     return new
 
 
@@ -142,7 +147,7 @@ def ascontiguousarray(value, dtype=None) -> ndarray:
 
 
 def asnumpy(value, stream=None, order="C", out=None, blocking=True) -> np.ndarray:
-    return value.get(order=order, out=out) if isinstance(value, ndarray) else np.asarray(value)
+    return value.get(stream, order, out, blocking) if isinstance(value, ndarray) else np.asarray(value)
 
 
 def get_array_module(*arguments):

@@ -8,6 +8,8 @@ ALIGNMENT = 512  # CuPy's
 _RUBBISH = 0xCD
 _GUARD = np.frombuffer(bytes(range(7, 7 + 128)), np.uint8)
 _allocations = weakref.WeakSet()
+pinned: list[weakref.ref] = []  # every piece of page-locked memory
+counted: list[int] = []  # bytes of every allocation
 
 
 class Allocation:
@@ -21,6 +23,7 @@ class Allocation:
         for guard in self._guards:
             guard[:] = _GUARD
         _allocations.add(self)
+        counted.append(n_bytes)
 
     def is_intact(self) -> bool:
         return all(np.array_equal(guard, _GUARD) for guard in self._guards)
@@ -71,6 +74,18 @@ class MemoryPool:
 
 class PinnedMemoryPool(MemoryPool):
     """Page-locked memory, which here is like any other."""
+
+
+def alloc_pinned_memory(n_bytes: int):
+    """Something with a buffer, as CuPy's pinned memory has."""
+    memory = np.full(n_bytes, _RUBBISH, np.uint8)
+    pinned.append(weakref.ref(memory))
+    return memory
+
+
+def is_pinned(array: np.ndarray) -> bool:
+    alive = [memory for ref in pinned if (memory := ref()) is not None]
+    return any(np.may_share_memory(array, memory) for memory in alive)
 
 
 _pool, _pinned_pool = MemoryPool(), PinnedMemoryPool()

@@ -4,7 +4,8 @@ import operator
 
 import numpy as np
 
-from cupy_on_cpu._memory import Allocation
+from cupy_on_cpu import _streams
+from cupy_on_cpu._memory import Allocation, is_pinned
 
 _SCALARS = (bool, int, float, complex, np.generic)
 
@@ -22,12 +23,13 @@ class _Pointer:
     """`ndarray.data`."""
 
     def __init__(self, host: np.ndarray, allocation) -> None:
-        self.ptr, self.mem, self.device_id = host.ctypes.data, allocation, 0
+        self.ptr, self.mem, self.device_id = host.ctypes.data, allocation, _streams.current_device()
 
 
 def host_of(value):
     """The NumPy array in an array, any scalar as it is; NumPy arrays do not mix with CuPy's."""
     if isinstance(value, ndarray):
+        _streams.read(value._host)
         return value._host
     if isinstance(value, np.ndarray):
         raise TypeError(f"Unsupported type {type(value)}")
@@ -41,7 +43,9 @@ def wrap(result, allocation=None):
     if isinstance(result, tuple):
         return tuple(wrap(part, allocation) for part in result)
     if isinstance(result, np.ndarray | np.generic):
-        return ndarray._of(np.asarray(result), allocation)
+        array = np.asarray(result)
+        _streams.create(array)
+        return ndarray._of(array, allocation)
     return result
 
 
@@ -52,17 +56,20 @@ class ndarray:  # noqa: N801
     __hash__ = None
 
     def __init__(self, shape, dtype=float, memptr=None, strides=None, order="C") -> None:
+        self._device_id = _streams.current_device()
         dtype = np.dtype(dtype)
         if dtype.kind not in "biufc":
             raise ValueError(f"Unsupported dtype {dtype}")
         n_bytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         self._allocation = Allocation(n_bytes) if memptr is None else memptr.mem
         self._host = np.ndarray(shape, dtype, self._allocation.data[:n_bytes].data, order=order)
+        _streams.create(self._host)
 
     @classmethod
     def _of(cls, host: np.ndarray, allocation=None) -> "ndarray":
         array = cls.__new__(cls)
         array._host, array._allocation = host, allocation
+        array._device_id = _streams.current_device()
         return array
 
     shape = property(lambda self: self._host.shape)
@@ -76,7 +83,7 @@ class ndarray:  # noqa: N801
     data = property(lambda self: _Pointer(self._host, self._allocation))
     T = property(lambda self: wrap(self._host.T, self._allocation))
     real = property(lambda self: wrap(self._host.real, self._allocation))
-    device = property(lambda self: _device())
+    device = property(lambda self: _streams.Device(self._device_id))
 
     @property
     def __cuda_array_interface__(self):
@@ -91,7 +98,10 @@ class ndarray:  # noqa: N801
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         hosts = {name: host_of(value) for name, value in options.items()}
         result = getattr(ufunc, method)(*map(host_of, inputs), **hosts)
-        return options["out"][0] if options.get("out") else wrap(result)
+        if options.get("out"):
+            _streams.write(options["out"][0]._host)
+            return options["out"][0]
+        return wrap(result)
 
     def __array_function__(self, function, types, arguments, options):
         import cupy_on_cpu
@@ -99,17 +109,22 @@ class ndarray:  # noqa: N801
         return getattr(cupy_on_cpu, function.__name__)(*arguments, **options)
 
     def get(self, stream=None, order="C", out=None, blocking=True) -> np.ndarray:
-        if out is not None:
-            out[...] = self._host
-            return out
-        return np.array(self._host, order=order)
+        host = np.empty(self.shape, self.dtype, order=order) if out is None else out
+        stream = stream or _streams.get_current_stream()
+        _streams.copy_later(stream, self._host, host, is_upload=False)
+        if blocking:
+            stream.synchronize()
+        return host
 
     def set(self, array: np.ndarray, stream=None) -> None:
         if not isinstance(array, np.ndarray):
             raise TypeError(f"Only numpy.ndarray can be set to cupy.ndarray, got {type(array)}")
         if array.shape != self.shape or array.dtype != self.dtype:
             raise ValueError(f"shape or dtype differ: {array.shape} {array.dtype}, {self.shape} {self.dtype}")
-        self._host[...] = array
+        pinned = is_pinned(array)
+        _streams.copy_later(
+            stream or _streams.get_current_stream(), self._host, array if pinned else array.copy(), is_upload=True
+        )
 
     def copy(self, order="C") -> "ndarray":
         return self.astype(self.dtype, order=order)
@@ -118,16 +133,23 @@ class ndarray:  # noqa: N801
         if not copy and self.dtype == dtype and self.flags.c_contiguous:
             return self
         new = ndarray(self.shape, dtype)
-        new._host[...] = self._host.astype(dtype)
+        new._host[...] = host_of(self).astype(dtype)
+        _streams.write(new._host)
         return new
 
     def __getitem__(self, index) -> "ndarray":
-        return wrap(self._host[host_of(index)], self._allocation)
+        result = self._host[host_of(index)]
+        if not _streams.is_view(result, self._host):
+            host_of(self)
+        return wrap(result, self._allocation)
 
     def __setitem__(self, index, value) -> None:
         if isinstance(value, np.ndarray) and value.ndim:
             raise TypeError(f"Unsupported type {type(value)}")
-        self._host[host_of(index)] = host_of(value) if isinstance(value, ndarray) else value
+        where = host_of(index)
+        part = self._host[where] if _is_basic(index) else None
+        _streams.write(part if isinstance(part, np.ndarray) else self._host)
+        self._host[where] = host_of(value) if isinstance(value, ndarray) else value
 
     def __len__(self) -> int:
         return len(self._host)
@@ -136,48 +158,50 @@ class ndarray:  # noqa: N801
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
-        return bool(self._host)
+        return bool(self.get())
 
     def __int__(self) -> int:
-        return int(self._host)
+        return int(self.get())
 
     def __float__(self) -> float:
-        return float(self._host)
+        return float(self.get())
 
     def __index__(self) -> int:
-        return operator.index(self._host)
+        return operator.index(self.get())
 
     def __repr__(self) -> str:
-        return repr(self._host)
+        return repr(self.get())
 
     def item(self, *where):
-        return self._host.item(*where)
+        return self.get().item(*where)
 
     def tolist(self):
-        return self._host.tolist()
+        return self.get().tolist()
 
     def fill(self, value) -> None:
+        _streams.write(self._host)
         self._host.fill(host_of(value))
 
 
-def _device():
-    from cupy_on_cpu import cuda
-
-    return cuda.Device(0)
+def _is_basic(index) -> bool:
+    """Whether an index is made of numbers and slices, so that it names a part."""
+    parts = index if isinstance(index, tuple) else (index,)
+    return all(part is None or part is ... or isinstance(part, int | np.integer | slice) for part in parts)
 
 
 def _binary(name: str):
     def method(self, other):
         if not isinstance(other, (ndarray, *_SCALARS)):
             return NotImplemented if not isinstance(other, np.ndarray) else host_of(other)
-        return wrap(getattr(self._host, name)(host_of(other)))
+        return wrap(getattr(host_of(self), name)(host_of(other)))
 
     return method
 
 
 def _in_place(name: str):
     def method(self, other):
-        getattr(self._host, name)(host_of(other))
+        getattr(host_of(self), name)(host_of(other))
+        _streams.write(self._host)
         return self
 
     return method
@@ -186,8 +210,13 @@ def _in_place(name: str):
 def _forwarded(name: str):
     def method(self, *arguments, **options):
         hosts = {key: host_of(value) for key, value in options.items()}
-        result = wrap(getattr(self._host, name)(*map(host_of, arguments), **hosts), self._allocation)
-        return options["out"] if options.get("out") is not None else result
+        result = getattr(self._host, name)(*map(host_of, arguments), **hosts)
+        if not _streams.is_view(result, self._host):
+            host_of(self)
+        if options.get("out") is not None:
+            _streams.write(options["out"]._host)
+            return options["out"]
+        return wrap(result, self._allocation)
 
     return method
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from cupy_on_cpu import _streams
 from cupy_on_cpu._memory import check_guards
 from cupy_on_cpu._ndarray import ndarray
 
@@ -104,8 +105,12 @@ class RawKernel:
         self._check_launch(dims, len(args), shared_mem)
         held = [_held(self.name, i, *pair) for i, pair in enumerate(zip(args, self._parameters, strict=True))]
         pointers = (ctypes.c_void_p * len(held))(*(h.ctypes.data for h in held))
-        self._launch(*((ctypes.c_uint * 3)(*dim) for dim in dims), ctypes.c_size_t(shared_mem), pointers)
-        check_guards(self.name)
+        with _streams.LOCK:
+            for value, parameter in zip(args, self._parameters, strict=True):
+                if isinstance(value, ndarray):
+                    (_streams.read if parameter.kind == b"r" else _streams.write)(value._host, stream)
+            self._launch(*((ctypes.c_uint * 3)(*dim) for dim in dims), ctypes.c_size_t(shared_mem), pointers)
+            check_guards(self.name)
 
     def _check_launch(self, dims, n_arguments: int, shared_mem: int) -> None:
         grid, block = dims
@@ -122,7 +127,7 @@ class RawKernel:
 
 def _held(kernel: str, index: int, value, parameter: _Parameter) -> np.ndarray:
     """The bytes of one argument, which must be what the parameter is."""
-    kind = parameter.kind.decode()
+    kind = parameter.kind.decode().replace("r", "p")
     where = f"{kernel}: argument {index}"
     if isinstance(value, ndarray):
         if kind != "p" or (parameter.pointee > 1 and parameter.pointee % value.itemsize):

@@ -1,108 +1,27 @@
-"""`cupy.cuda`: one device, streams that run at once, and the run-time calls that fastgmm makes."""
+"""`cupy.cuda`: small devices, their streams, and the run-time calls that fastgmm makes."""
 
-import time
 from types import SimpleNamespace
 
-import numpy as np
+from cupy_on_cpu._memory import MemoryPool, PinnedMemoryPool, alloc_pinned_memory
+from cupy_on_cpu._streams import N_DEVICES, Device, Event, Stream, current_device, get_current_stream
 
-from cupy_on_cpu._memory import MemoryPool, PinnedMemoryPool
-
-__all__ = ["MemoryPool", "PinnedMemoryPool"]
+__all__ = [
+    "Device",
+    "Event",
+    "MemoryPool",
+    "PinnedMemoryPool",
+    "Stream",
+    "alloc_pinned_memory",
+    "get_current_stream",
+]
 
 
 class CUDARuntimeError(RuntimeError):
     """An error of the CUDA run time."""
 
 
-class Device:
-    """A small GPU."""
-
-    attributes = {"MultiProcessorCount": 2, "MaxSharedMemoryPerBlockOptin": 227 * 1024}  # noqa: RUF012
-    compute_capability = "90"
-    mem_info = (1 << 33, 1 << 33)
-
-    def __init__(self, device=None) -> None:
-        self.id = 0 if device is None else int(device)
-
-    def __enter__(self) -> "Device":
-        return self
-
-    def __exit__(self, *error) -> None:
-        pass
-
-    def __int__(self) -> int:
-        return self.id
-
-    def use(self) -> None:
-        pass
-
-    def synchronize(self) -> None:
-        pass
-
-
-class Stream:
-    """Everything is done when the call returns."""
-
-    current: list["Stream"] = []  # noqa: RUF012
-
-    def __init__(self, null=False, non_blocking=False, ptds=False, priority=None) -> None:
-        self.ptr, self.device_id = 0, 0
-
-    def __enter__(self) -> "Stream":
-        self.current.append(self)
-        return self
-
-    def __exit__(self, *error) -> None:
-        self.current.pop()
-
-    def use(self) -> "Stream":
-        self.current[-1:] = [self]
-        return self
-
-    def synchronize(self) -> None:
-        pass
-
-    def record(self, event=None) -> "Event":
-        event = event or Event()
-        event.record(self)
-        return event
-
-    def wait_event(self, event) -> None:
-        pass
-
-    done = True
-
-
-Stream.null = Stream()
-Stream.current.append(Stream.null)
-
-
-def get_current_stream() -> Stream:
-    return Stream.current[-1]
-
-
-class Event:
-    """A moment."""
-
-    done = True
-
-    def __init__(self, block=False, disable_timing=False, interprocess=False) -> None:
-        self.time_s = 0.0
-
-    def record(self, stream=None) -> None:
-        self.time_s = time.perf_counter()
-
-    def synchronize(self) -> None:
-        pass
-
-
 def get_elapsed_time(start: Event, end: Event) -> float:
     return (end.time_s - start.time_s) * 1e3
-
-
-def alloc_pinned_memory(n_bytes: int):
-    """Something with a buffer, as CuPy's pinned memory has."""
-    return np.full(n_bytes, 0xCD, np.uint8)
 
 
 def set_allocator(allocator=None) -> None:
@@ -119,12 +38,13 @@ def is_available() -> bool:
 
 runtime = SimpleNamespace(
     CUDARuntimeError=CUDARuntimeError,
-    getDevice=lambda: 0,
-    setDevice=lambda device: None,
-    getDeviceCount=lambda: 1,
+    getDevice=current_device,
+    setDevice=lambda device: Device(device).use(),
+    getDeviceCount=lambda: N_DEVICES,
+    getDeviceProperties=lambda device: {"name": b"no GPU", "totalGlobalMem": Device.mem_info[1]},
     driverGetVersion=lambda: 13000,
     runtimeGetVersion=lambda: 13000,
     memGetInfo=lambda: Device.mem_info,
-    deviceSynchronize=lambda: None,
+    deviceSynchronize=lambda: Device().synchronize(),
     is_hip=False,
 )

@@ -164,7 +164,7 @@ std::index_sequence_for<P...> indices(void (*)(P...)) {
   return {};
 }
 
-// What a parameter is: its kind and size, and the size of what it points to.
+// What a parameter is: its kind (r: a pointer to what is only read) and size, and the size of what it points to.
 struct Parameter {
   char kind;
   int size, pointee;
@@ -174,10 +174,11 @@ template <class T>
 constexpr Parameter describe() {
   if constexpr (std::is_pointer_v<T>) {
     using To = std::remove_cv_t<std::remove_pointer_t<T>>;
+    constexpr char kind = std::is_const_v<std::remove_pointer_t<T>> ? 'r' : 'p';
     if constexpr (std::is_void_v<To>) {
-      return {'p', sizeof(T), 1};
+      return {kind, sizeof(T), 1};
     } else {
-      return {'p', sizeof(T), sizeof(To)};
+      return {kind, sizeof(T), sizeof(To)};
     }
   } else {
     return {std::is_floating_point_v<T> ? 'f' : std::is_integral_v<T> ? 'i' : 's', sizeof(T), 0};
