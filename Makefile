@@ -1,4 +1,4 @@
-# make demo | test | lint | sanitize | bench | bench-quick | bench-check | bench-counts | bench-em | clean.  VENV names the virtual environment, PYTHON the interpreter that makes it.
+# make demo | test | lint | sanitize | bench | bench-quick | bench-check | bench-counts | bench-em | gpu | clean.  VENV names the virtual environment, PYTHON the interpreter that makes it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -15,7 +15,7 @@ EM_ENV = env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=2 SCIPY_AR
   FASTGMM_BENCH_OUT=$(if $(FASTGMM_BENCH_SHARE)$(BENCH),build,benchmarks/results)/em.md
 QUICK = -k "200x256x256 and thorax and warm"
 
-.PHONY: demo test lint sanitize bench bench-quick bench-check bench-counts bench-em clean
+.PHONY: demo test lint sanitize bench bench-quick bench-check bench-counts bench-em gpu clean
 
 demo: $(VENV)/.installed
 	$(BIN)/fastgmm demo
@@ -57,6 +57,9 @@ bench-em: $(VENV)/.installed-bench
 	$(EM_ENV) $(BIN)/python -m pytest -q -p no:cacheprovider benchmarks/bench_em.py --benchmark-columns=median,rounds \
 	  --benchmark-storage=benchmarks/results $(if $(FASTGMM_BENCH_SHARE),,--benchmark-autosave) \
 	  --benchmark-json=build/bench-em.json $(BENCH)
+# On a machine with a GPU, in an environment that has the extra cuda12 or cuda13, too.
+gpu: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/gpu.py
 
 clean:
 	rm -rf build dist $(VENV) src/*.egg-info src/fastgmm/_core*.so src/fastgmm/_core*.pyd

@@ -5,7 +5,7 @@ import pytest
 from fastgmm.cohort._read_ahead import read_ahead
 
 
-@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("ahead", [0, 1, 3, 9])
 def test_every_item_comes_in_order_and_errors_come_with_their_item(ahead):
     def read(item):
         if item == 2:
@@ -41,6 +41,17 @@ def test_never_more_than_one_item_waits():
         threading.Event().wait(0.02)
         assert len(begun) <= item + 2
     assert begun == list(range(6))
+
+
+def test_as_many_items_are_read_at_once_as_asked_for():
+    both = threading.Barrier(2)
+
+    def read(item):
+        if item < 4:
+            both.wait(5)
+        return item
+
+    assert [take() for _, take in read_ahead(range(4), read, ahead=2)] == [0, 1, 2, 3]
 
 
 def test_the_thread_ends_when_the_loop_is_left():

@@ -83,6 +83,23 @@ def alloc_pinned_memory(n_bytes: int):
     return memory
 
 
+class UnownedMemory:
+    """Memory of others; here only page-locked memory, which kernels may read and write, too."""
+
+    def __init__(self, ptr: int, size: int, owner, device_id: int = -1) -> None:
+        assert is_pinned(owner), "a kernel cannot reach this memory"
+        assert (ptr, size) == (owner.ctypes.data, owner.nbytes)
+        self.owner, self.data = owner, owner.reshape(-1).view(np.uint8)
+
+
+class MemoryPointer:
+    """The start of some memory."""
+
+    def __init__(self, mem, offset: int) -> None:
+        assert offset == 0
+        self.mem = mem
+
+
 def is_pinned(array: np.ndarray) -> bool:
     alive = [memory for ref in pinned if (memory := ref()) is not None]
     return any(np.may_share_memory(array, memory) for memory in alive)

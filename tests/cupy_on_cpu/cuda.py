@@ -2,15 +2,17 @@
 
 from types import SimpleNamespace
 
-from cupy_on_cpu._memory import MemoryPool, PinnedMemoryPool, alloc_pinned_memory
+from cupy_on_cpu._memory import MemoryPointer, MemoryPool, PinnedMemoryPool, UnownedMemory, alloc_pinned_memory
 from cupy_on_cpu._streams import N_DEVICES, Device, Event, Stream, current_device, get_current_stream
 
 __all__ = [
     "Device",
     "Event",
+    "MemoryPointer",
     "MemoryPool",
     "PinnedMemoryPool",
     "Stream",
+    "UnownedMemory",
     "alloc_pinned_memory",
     "get_current_stream",
 ]

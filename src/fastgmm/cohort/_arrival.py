@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from fastgmm._memory import empty, touch
 from fastgmm._packed_mask import PackedMask
-from fastgmm._types import Int16Array, Shape3
-from fastgmm.io import Scan, VolumeSink
+from fastgmm._types import AnyArray, Int16Array, Shape3
+from fastgmm.io import Scan, ScanHeader, VolumeSink
 from fastgmm.volume import threshold_below
 
 # Slices are compared in groups of this size at least: they are still in the cache, and the calls cost next to nothing.
@@ -19,10 +20,15 @@ _GROUP_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class Arrival:
-    """A scan, and its voxels below the threshold of air where they were found on the way."""
+    """A scan, its voxels where it is computed, and those below the threshold of air where they were found on the way.
 
-    scan: Scan
+    uploaded : what must be over before the voxels are there, on a GPU
+    """
+
+    scan: Scan | ScanHeader
+    voxels: AnyArray
     air: PackedMask | None = None
+    uploaded: Any = None
 
 
 class AirSink(VolumeSink):

@@ -6,11 +6,13 @@ import os
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
+from fastgmm._arrays import to_host
 from fastgmm._histogram import PhasedHistogram
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import Shape3
@@ -36,7 +38,7 @@ class KeptLungs:
     def keep(cls, lungs: LungSegmentation) -> KeptLungs:
         """Compress."""
         parts = (lungs.mask, lungs.right, lungs.left, lungs.airway)
-        deflated = tuple(None if part is None else zlib.compress(part.words.tobytes(), 1) for part in parts)
+        deflated = tuple(None if part is None else zlib.compress(to_host(part.words).tobytes(), 1) for part in parts)
         return cls(lungs.mask.shape, deflated, lungs.warnings)
 
     def restore(self) -> LungSegmentation:
@@ -56,9 +58,10 @@ class FirstPass:
     """What the pass before the fit leaves of the scans that could be used, by case name."""
 
     parts: dict[str, PhasedHistogram]
-    lungs: dict[str, KeptLungs]
+    lungs: dict[str, KeptLungs | LungSegmentation]
     failures: list[Failure]
     warnings: list[str]
+    arrivals: dict[str, Arrival] = field(default_factory=dict)  # of the scans that stay in memory
 
 
 def fit_cohort(
@@ -115,7 +118,8 @@ def fit_cohort(
         lungs=lungs,
         on_event=on_event,
     )
-    first = first_pass(plan_cases(paths), options.read, options, keep_lungs=False)
+    with options.place.at_work():
+        first = first_pass(plan_cases(paths), options.read, options, keep_lungs=False)
     result = FitResult(failures=first.failures, warnings=first.warnings)
     if first.parts:
         result.model, more = fit_model(first, options, allow_unordered)
@@ -131,22 +135,31 @@ def first_pass(cases: list[Case], read: Callable[[Case], Arrival], options: Opti
     With `keep_lungs`, labels are to follow: the masks are kept, and warnings are left to the pass that makes them.
     """
     found = FirstPass({}, {}, [], [])
-    for case, take in read_ahead(cases, read, ahead=options.threads > 1):
+    for case, take in read_ahead(cases, read, ahead=options.ahead):
         start = perf_counter()
         try:
-            part, lungs, noted = _count(case, take, options)
+            arrival, part, lungs, noted = _count(case, take, options)
         except Exception as error:
             fail(found.failures, case, error, options)
             continue
         found.parts[case.name] = part
         if keep_lungs:
-            found.lungs[case.name] = KeptLungs.keep(lungs)
+            stays = options.place.stays(arrival, case.total)
+            found.lungs[case.name] = lungs if stays else KeptLungs.keep(lungs)
+            if stays:
+                found.arrivals[case.name] = arrival
         else:
             found.warnings += [f"{case.name}: {text}" for text in noted]
             for text in noted:
                 options.tell(Event("warning", case, text))
         options.tell(Event("counted", case, time_s=perf_counter() - start))
+        del arrival
     return found
+
+
+def restored(kept: KeptLungs | LungSegmentation, options: Options) -> LungSegmentation:
+    """Return lungs that the first pass kept, where the scans are computed."""
+    return options.place.put_lungs(kept.restore()) if isinstance(kept, KeptLungs) else kept
 
 
 def fit_model(first: FirstPass, options: Options, allow_unordered: bool) -> tuple[TissueModel, list[str]]:
@@ -175,12 +188,12 @@ def fail(
 
 def _count(
     case: Case, take: Callable[[], Arrival], options: Options
-) -> tuple[PhasedHistogram, LungSegmentation, tuple[str, ...]]:
-    """Return the histogram of a scan's lungs, the lungs, and warnings."""
+) -> tuple[Arrival, PhasedHistogram, LungSegmentation, tuple[str, ...]]:
+    """Return a scan, the histogram of its lungs, the lungs, and warnings."""
     options.stage(case, "reading")
-    arrival = take()
-    scan = arrival.scan
+    arrival = options.place.receive(take())
     options.stage(case, "lungs")
     lungs = find_lungs(arrival, case, options)
-    part = collect_histogram(scan.volume, lungs.mask, options.settings, backend=options.backend, n_jobs=options.n_jobs)
-    return part, lungs, (*scan.warnings, *lungs.warnings)
+    kernels: dict[str, Any] = {"backend": options.backend, "n_jobs": options.n_jobs}
+    part = collect_histogram(arrival.voxels, lungs.mask, options.settings, **kernels)
+    return arrival, part, lungs, (*arrival.scan.warnings, *lungs.warnings)

@@ -20,9 +20,10 @@ from fastgmm.cohort._plan import Case, plan_cases
 from fastgmm.cohort._results import OnEvent, RunResult
 from fastgmm.cohort._scan_files import measure_scan
 from fastgmm.errors import ScanError
-from fastgmm.io import Scan, read_scan
+from fastgmm.io import Scan, ScanHeader, read_scan
 from fastgmm.lung import CLASSES, LungSegmentation, TissueModel, label_tissue
 
+ScanLike = Scan | ScanHeader
 Paths = Sequence[str | os.PathLike[str]]
 # How far a corner of the labels may lie from that of the CT, in voxels.
 MAX_OFFSET_VOXELS = 1e-3
@@ -90,7 +91,8 @@ def measure_cohort(
     for case, label_file, lung_file in zip(cases, label_files, lung_files, strict=True):
         start = perf_counter()
         try:
-            row = _measure_one(_Job(case, label_file, lung_file, model), options)
+            with options.place.at_work():
+                row = _measure_one(_Job(case, label_file, lung_file, model), options)
         except Exception as error:
             fail(result.failures, case, error, options)
             continue
@@ -121,19 +123,23 @@ def _find(folder: Path, stem: str) -> Path:
 
 def _measure_one(job: _Job, options: Options) -> dict[str, Any]:
     options.stage(job.case, "reading")
-    scan = options.read(job.case, find_air=False).scan
+    place = options.place
+    arrival = place.receive(options.read(job.case, find_air=False))
+    scan = arrival.scan
     labels = None if job.labels is None else _read_labels(job.labels, scan)
     inside = labels if job.lungs is None else _read_values(job.lungs, scan)
     assert inside is not None, "labels or lungs are given"
-    mask = PackedMask.from_array(inside != 0)
+    lungs = place.put_lungs(LungSegmentation(PackedMask.from_array(inside != 0)))
     if labels is None:
         assert job.model is not None, "masks alone come with a model"
-        labels = label_tissue(scan.volume, mask, job.model, backend=options.backend, n_jobs=options.n_jobs)
+        labels = label_tissue(arrival.voxels, lungs.mask, job.model, backend=options.backend, n_jobs=options.n_jobs)
+    else:
+        labels = place.put(labels)
     options.stage(job.case, "measures")
-    return measure_scan(scan, LungSegmentation(mask), labels, job.case, options)
+    return measure_scan(arrival, lungs, labels, job.case, options)
 
 
-def _read_labels(path: Path, scan: Scan) -> UInt8Array:
+def _read_labels(path: Path, scan: ScanLike) -> UInt8Array:
     """Return tissue labels that lie on the scan."""
     values = _read_values(path, scan)
     low, high = int(values.min()), int(values.max())
@@ -142,7 +148,7 @@ def _read_labels(path: Path, scan: Scan) -> UInt8Array:
     return np.asarray(values, np.uint8)
 
 
-def _read_values(path: Path, scan: Scan) -> Any:
+def _read_values(path: Path, scan: ScanLike) -> Any:
     """Return the voxels of a file that must have the scan's geometry."""
     other = read_scan(path, assume_hu=True)
     if other.shape != scan.shape:
@@ -158,7 +164,7 @@ def _read_values(path: Path, scan: Scan) -> Any:
     return other.volume
 
 
-def _largest_offset(scan: Scan, other: Scan) -> float:
+def _largest_offset(scan: ScanLike, other: ScanLike) -> float:
     """Return how far a corner voxel of one lies from that of the other, in voxels of the first."""
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in scan.shape], indexing="ij"), np.float64).reshape(3, -1)
     apart = _positions(other, corners) - _positions(scan, corners)
@@ -166,11 +172,11 @@ def _largest_offset(scan: Scan, other: Scan) -> float:
     return float(np.abs(in_voxels).max())
 
 
-def _positions(scan: Scan, corners: Any) -> Any:
+def _positions(scan: ScanLike, corners: Any) -> Any:
     """Return patient coordinates of voxels (3, n), rows z, y, x."""
     return scan.direction @ (corners * np.array(scan.spacing_mm)[:, None]) + np.array(scan.origin_lps_mm)[:, None]
 
 
-def _geometry(scan: Scan) -> str:
+def _geometry(scan: ScanLike) -> str:
     spacing, origin = (", ".join(f"{value:g}" for value in triple) for triple in (scan.spacing_mm, scan.origin_lps_mm))
     return f"spacing {spacing} mm, origin {origin} mm"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fastgmm._threads import resolve_n_jobs
 from fastgmm.backends import choose_backend
-from fastgmm.cohort._arrival import AirSink, Arrival
+from fastgmm.cohort._arrival import Arrival
+from fastgmm.cohort._place import Place
 from fastgmm.cohort._plan import Case
 from fastgmm.cohort._results import Event, OnEvent, Row
 from fastgmm.io import read_scan
@@ -30,9 +31,11 @@ class Options:
     preview: bool = True
     li_formula: str = "default"
     on_event: OnEvent | None = None
+    place: Place = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "backend", choose_backend(self.backend))
+        object.__setattr__(self, "place", _place_of(self.backend))
         object.__setattr__(self, "n_jobs", resolve_n_jobs(self.n_jobs))
         if self.li_formula not in LI_FORMULAS:
             raise ValueError(f"li_formula must be one of {', '.join(LI_FORMULAS)}, got {self.li_formula!r}")
@@ -46,9 +49,14 @@ class Options:
         """Read the scan of a case, and find its air on the way unless its lungs are made elsewhere."""
         below_hu = self.settings.air_below_hu if find_air and self.lungs is None else None
         is_first = case.index == 1 and find_air
-        sink = AirSink(below_hu, self.backend, touches_ahead=is_first and self.threads > 1)
+        sink = self.place.sink(below_hu, self.backend, touches_ahead=is_first and self.threads > 1)
         scan = read_scan(case.path, assume_hu=self.assume_hu, series=self.series, sink=sink)
-        return Arrival(scan, sink.air)
+        return self.place.arrival(scan, sink)
+
+    @property
+    def ahead(self) -> int:
+        """How many scans are read before they are asked for."""
+        return self.place.ahead if self.threads > 1 else 0
 
     def lungs_path(self, case: Case) -> Path | None:
         """Return the file of a case's lungs where they are made elsewhere: {case} stands for its name."""
@@ -75,6 +83,15 @@ class Options:
         """Hand an event to who asked for them."""
         if self.on_event is not None:
             self.on_event(event)
+
+
+def _place_of(backend: str) -> Place:
+    """Return where a backend computes."""
+    if backend != "cuda":
+        return Place()
+    from fastgmm.cohort._device_place import DevicePlace
+
+    return DevicePlace()
 
 
 def output_path(folder: Path, case: Case, kind: str, extension: str) -> Path:

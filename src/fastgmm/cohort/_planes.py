@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from fastgmm._arrays import to_host
 from fastgmm._types import AnyArray, Float64Array, Int16Array, UInt8Array
 
 View = Literal["axial", "coronal", "sagittal"]
@@ -61,7 +62,7 @@ def choose_planes(
     body_volume, body_labels = (_turn(array, axes, flips) for array in (volume, labels))
     spacing = tuple(float(spacing_mm[axis]) for axis in axes)
     steps = [max(1, n // _LOOKS) for n in body_labels.shape]
-    inside = body_labels[:: steps[0], :: steps[1], :: steps[2]] != 0
+    inside = to_host(body_labels[:: steps[0], :: steps[1], :: steps[2]] != 0)
     superior, posterior, left = (inside.sum(axis=others) for others in ((1, 2), (0, 2), (0, 1)))
     cuts: list[tuple[View, int, int]] = [("axial", 0, _quantile(superior, q) * steps[0]) for q in AXIAL_QUANTILES]
     cuts += [("coronal", 1, _fullest(posterior) * steps[1]), ("sagittal", 2, _fullest(left) * steps[2])]
@@ -113,5 +114,5 @@ def _cut(
     rows, columns = (spacing[other] for other in range(3) if other != axis)
     stored = volume.shape[axis] - 1 - at if flips[axis] else at
     slices = tuple(at if other == axis else slice(None) for other in range(3))
-    hu, tissue = (np.array(array[slices], order="C") for array in (volume, labels))
+    hu, tissue = (np.array(to_host(array[slices]), order="C") for array in (volume, labels))
     return Plane(view, stored, hu, tissue, (rows, columns))

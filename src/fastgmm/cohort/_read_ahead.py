@@ -1,4 +1,4 @@
-"""Read the next scan while this one is computed."""
+"""Read the next scans while this one is computed."""
 
 from __future__ import annotations
 
@@ -24,46 +24,48 @@ class _Outcome(Generic[Result]):
 
 
 def read_ahead(
-    items: Sequence[Item], read: Callable[[Item], Result], *, ahead: bool = True
+    items: Sequence[Item], read: Callable[[Item], Result], *, ahead: int = 1
 ) -> Iterator[tuple[Item, Callable[[], Result]]]:
     """Yield each item with a call that returns `read(item)` or raises what reading it raised.
 
-    With `ahead`, one thread reads the item after the one that was yielded last; no more than that one result waits. The
-    thread does not keep an interrupted process alive.
+    So many threads as `ahead` says read the items after the one that was yielded last; no more results than that wait.
+    The threads do not keep an interrupted process alive.
     """
     if not ahead or len(items) < 2:
         for item in items:
             yield item, lambda item=item: read(item)  # type: ignore[misc]
         return
-    outcomes: queue.Queue[_Outcome[Result]] = queue.Queue()
-    wanted = threading.Semaphore(1)
+    outcomes: list[queue.SimpleQueue[_Outcome[Result]]] = [queue.SimpleQueue() for _ in items]
+    todo = iter(list(zip(items, outcomes, strict=True)))
+    wanted = threading.Semaphore(ahead)
     stopped = threading.Event()
-    threading.Thread(target=_fill, args=(items, read, outcomes, wanted, stopped), daemon=True).start()
+    for _ in range(min(ahead, len(items))):
+        threading.Thread(target=_fill, args=(todo, read, wanted, stopped), daemon=True).start()
     try:
-        for item in items:
-            yield item, lambda: _take(outcomes, wanted)
+        for item, outcome in zip(items, outcomes, strict=True):
+            yield item, lambda outcome=outcome: _take(outcome, wanted)  # type: ignore[misc]
     finally:
         stopped.set()
-        wanted.release()
+        wanted.release(ahead)
 
 
 def _fill(
-    items: Sequence[Item],
+    todo: Iterator[tuple[Item, queue.SimpleQueue[_Outcome[Result]]]],
     read: Callable[[Item], Result],
-    outcomes: queue.Queue[_Outcome[Result]],
     wanted: threading.Semaphore,
     stopped: threading.Event,
 ) -> None:
     """Read one item for each time one more is wanted."""
-    for item in items:
-        wanted.acquire()
-        if stopped.is_set():
+    while wanted.acquire() and not stopped.is_set():
+        try:  # a list's iterator serves one thread at a time
+            item, outcome = next(todo)
+        except StopIteration:
             return
-        outcomes.put(_Outcome(read, item))
+        outcome.put(_Outcome(read, item))
 
 
-def _take(outcomes: queue.Queue[_Outcome[Result]], wanted: threading.Semaphore) -> Result:
-    """Return or raise the oldest outcome and let the thread read the next."""
+def _take(outcomes: queue.SimpleQueue[_Outcome[Result]], wanted: threading.Semaphore) -> Result:
+    """Return or raise the outcome and let a thread read the next item."""
     outcome = outcomes.get()
     wanted.release()
     if outcome.error is not None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from fastgmm.cohort._arrival import Arrival
-from fastgmm.cohort._fit import KeptLungs, fail, first_pass, fit_model
+from fastgmm.cohort._fit import KeptLungs, fail, first_pass, fit_model, restored
 from fastgmm.cohort._options import Options
 from fastgmm.cohort._output_folder import OutputFolder
 from fastgmm.cohort._overlay import load_drawing_early
@@ -18,7 +18,7 @@ from fastgmm.cohort._read_ahead import read_ahead
 from fastgmm.cohort._results import Failure, OnEvent, RunResult, error_line
 from fastgmm.cohort._scan_files import ScanFiles, find_lungs, make_files
 from fastgmm.cohort._tables import measures_csv, write_text
-from fastgmm.lung import LungSettings, TissueModel, measure_columns
+from fastgmm.lung import LungSegmentation, LungSettings, TissueModel, measure_columns
 
 Paths = Sequence[str | os.PathLike[str]]
 _VOLUMES = ("labels", "median", "lungs")
@@ -113,7 +113,7 @@ def run_cohort(
     cases, kinds = plan_cases(paths), (*_VOLUMES, "overlay") if preview else _VOLUMES
     files, others = (TABLE_NAME, MODEL_NAME), [*map(Path, inputs), *options.lungs_paths(cases)]
     check_outputs(Path(out), cases, kinds=kinds, files=files, inputs=others, overwrite=overwrite)
-    with OutputFolder(out) as folder:
+    with OutputFolder(out) as folder, options.place.at_work():
         work = _fitted(cases, options, allow_unordered) if fit else _Work(cases, options.read, model)
         result = _label_all(work, folder, options, measured=True)
         _write_tables(folder, result, options.settings)
@@ -152,7 +152,7 @@ def label_cohort(
     cases = plan_cases(paths)
     others = [*map(Path, inputs), *options.lungs_paths(cases)]
     check_outputs(Path(out), cases, kinds=_VOLUMES, inputs=others, overwrite=overwrite)
-    with OutputFolder(out) as folder:
+    with OutputFolder(out) as folder, options.place.at_work():
         return _label_all(_Work(cases, options.read, model), folder, options, measured=False)
 
 
@@ -163,31 +163,22 @@ class _Work:
     cases: list[Case]
     read: Callable[[Case], Arrival]
     model: TissueModel | None = None
-    lungs: dict[str, KeptLungs] = field(default_factory=dict)
+    lungs: dict[str, KeptLungs | LungSegmentation] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 def _fitted(cases: list[Case], options: Options, allow_unordered: bool) -> _Work:
     """Read all scans once for the fit."""
-    read = _kept(options.read) if len(cases) == 1 else options.read
-    first = first_pass(cases, read, options, keep_lungs=True)
+    first = first_pass(cases, options.read, options, keep_lungs=True)
+
+    def read(case: Case) -> Arrival:
+        return first.arrivals.pop(case.name, None) or options.read(case)
+
     work = _Work([case for case in cases if case.name in first.parts], read, None, first.lungs, first.failures)
     if work.cases:
         work.model, work.warnings = fit_model(first, options, allow_unordered)
     return work
-
-
-def _kept(read: Callable[[Case], Arrival]) -> Callable[[Case], Arrival]:
-    """Return a reader that keeps the one scan of a run for its second pass."""
-    arrivals: list[Arrival] = []
-
-    def read_once(case: Case) -> Arrival:
-        if not arrivals:
-            arrivals.append(read(case))
-        return arrivals[0]
-
-    return read_once
 
 
 def _label_all(work: _Work, folder: OutputFolder, options: Options, *, measured: bool) -> RunResult:
@@ -198,7 +189,7 @@ def _label_all(work: _Work, folder: OutputFolder, options: Options, *, measured:
     if options.preview and measured:
         load_drawing_early()
     try:
-        for case, take in read_ahead(work.cases, work.read, ahead=options.threads > 1):
+        for case, take in read_ahead(work.cases, work.read, ahead=options.ahead):
             try:
                 _begin(last, case, take, work, model, measured)
             except Exception as error:
@@ -215,13 +206,13 @@ def _begin(
     """Label a scan; on return its volume and masks are free, so that their memory serves the next one."""
     start, options = perf_counter(), last.options
     options.stage(case, "reading")
-    arrival = take()
+    arrival = options.place.receive(take())
     options.stage(case, "lungs")
     kept = work.lungs.get(case.name)
-    lungs = find_lungs(arrival, case, options) if kept is None else kept.restore()
+    lungs = find_lungs(arrival, case, options) if kept is None else restored(kept, options)
     last.finish()
     folder = last.folder.staging
-    last.begin(make_files(arrival.scan, lungs, case, model, folder, options, measured=measured), start)
+    last.begin(make_files(arrival, lungs, case, model, folder, options, measured=measured), start)
 
 
 class _Last:

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fastgmm._memory import empty
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import UInt8Array
 from fastgmm.cohort._arrival import Arrival
@@ -20,7 +17,7 @@ from fastgmm.cohort._plan import Case
 from fastgmm.cohort._planes import Plane, choose_planes
 from fastgmm.cohort._png import write_png
 from fastgmm.errors import LungNotFoundError
-from fastgmm.io import Scan, label_extension, read_lung_mask, write_labels
+from fastgmm.io import ScanGeometry, label_extension, read_lung_mask, write_labels
 from fastgmm.lung import CLASSES, LungSegmentation, TissueModel, label_tissue, measure, segment_lungs, smooth_labels
 
 _WRITERS = 3
@@ -59,9 +56,10 @@ def find_lungs(arrival: Arrival, case: Case, options: Options) -> LungSegmentati
         mask = PackedMask.from_array(read_lung_mask(given, scan))
         if not mask.words.any():
             raise LungNotFoundError(f"{given}: expected a mask with lungs, got one without any voxel set")
-        return LungSegmentation(mask, (f"lungs_given: the lungs are those of {given.name}",))
+        lungs = LungSegmentation(mask, (f"lungs_given: the lungs are those of {given.name}",))
+        return options.place.put_lungs(lungs)
     return segment_lungs(
-        scan.volume,
+        arrival.voxels,
         scan.spacing_mm,
         options.settings,
         direction=scan.direction,
@@ -72,7 +70,7 @@ def find_lungs(arrival: Arrival, case: Case, options: Options) -> LungSegmentati
 
 
 def make_files(
-    scan: Scan,
+    arrival: Arrival,
     lungs: LungSegmentation,
     case: Case,
     model: TissueModel,
@@ -91,7 +89,7 @@ def make_files(
     writers = ThreadPoolExecutor(min(_WRITERS, options.threads), thread_name_prefix="fastgmm-write")
     files = ScanFiles(case, options, writers)
     try:
-        _make_files(files, scan, lungs, model, folder, measured)
+        _make_files(files, arrival, lungs, model, folder, measured)
     except BaseException:
         writers.shutdown(wait=True, cancel_futures=True)
         raise
@@ -99,38 +97,44 @@ def make_files(
 
 
 def _make_files(
-    files: ScanFiles, scan: Scan, lungs: LungSegmentation, model: TissueModel, folder: Path, measured: bool
+    files: ScanFiles, arrival: Arrival, lungs: LungSegmentation, model: TissueModel, folder: Path, measured: bool
 ) -> None:
+    scan, voxels, place = arrival.scan, arrival.voxels, files.options.place
     case, options, extension = files.case, files.options, label_extension(scan)
     kernels: dict[str, Any] = {"backend": options.backend, "n_jobs": options.n_jobs}
     files.paths = {kind: output_path(folder, case, kind, extension) for kind in ("lungs", "labels", "median")}
     options.stage(case, "labels")
-    spare, labels = (empty(scan.shape, np.uint8) for _ in range(2))
+    spare, labels = (place.labels(scan.shape) for _ in range(2))
     lungs.labels(out=spare, **kernels)
-    lungs_written = files.submit(write_labels, files.paths["lungs"], spare, scan)
-    label_tissue(scan.volume, lungs.mask, model, out=labels, **kernels)
-    files.submit(write_labels, files.paths["labels"], labels, scan)
-    files.row = measure_scan(scan, lungs, labels, case, options) if measured else None
+    lungs_written = files.submit(_write, files.paths["lungs"], place.fetch(spare), scan)
+    label_tissue(voxels, lungs.mask, model, out=labels, **kernels)
+    files.submit(_write, files.paths["labels"], place.fetch(labels), scan)
+    files.row = measure_scan(arrival, lungs, labels, case, options) if measured else None
     planes: Future[list[Plane]] | None = None
     if options.preview and files.row is not None:
         files.paths["overlay"] = output_path(folder, case, "overlay", ".png")
-        planes = files.submit(choose_planes, scan.volume, labels, scan.spacing_mm, scan.direction)
-    lungs_written.result()
+        planes = place.aside(files.submit, choose_planes, voxels, labels, scan.spacing_mm, scan.direction)
+    spare = place.renew(spare, lungs_written)
     options.stage(case, "median")
     smooth_labels(labels, options.settings, spacing_mm=scan.spacing_mm, out=spare, **kernels)
     options.stage(case, "writing")
-    files.submit(write_labels, files.paths["median"], spare, scan)
+    files.submit(_write, files.paths["median"], place.fetch(spare), scan)
     if planes is not None and files.row is not None:
         files.submit(_write_picture, files.paths["overlay"], planes.result(), files.row)
 
 
+def _write(path: Path, fetched: Callable[[], UInt8Array], scan: ScanGeometry) -> None:
+    write_labels(path, fetched(), scan)
+
+
 def measure_scan(
-    scan: Scan, lungs: LungSegmentation, labels: UInt8Array, case: Case, options: Options
+    arrival: Arrival, lungs: LungSegmentation, labels: UInt8Array, case: Case, options: Options
 ) -> dict[str, Any]:
     """Return the row of measures of a scan."""
+    scan = arrival.scan
     return dict(
         measure(
-            scan.volume,
+            arrival.voxels,
             lungs.mask,
             labels,
             spacing_mm=scan.spacing_mm,

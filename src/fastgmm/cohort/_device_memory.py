@@ -1,0 +1,74 @@
+"""Memory of a run on a GPU, allocated once: blocks of the device and page-locked ones that copies pass through.
+
+A block goes back when the array that was handed out is no longer referred to; parts of it do not count, so hold the
+array itself. What has been asked of the streams until then may still use the block: who gets it next waits for that.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from fastgmm._types import Shape3
+
+# A block serves what takes at least this share of it.
+_LEAST_SHARE = 2
+
+
+class Blocks:
+    """Blocks of one kind of memory; any thread may take.
+
+    Parameters
+    ----------
+    allocate : callable
+        Returns a 1-D array of a number of bytes.
+    mark : callable
+        Returns the events that tell when all that was asked for until now is done.
+    """
+
+    def __init__(self, allocate: Callable[[int], Any], mark: Callable[[], list[Any]]) -> None:
+        self._allocate, self._mark = allocate, mark
+        self._lock = threading.Lock()
+        self._free: list[tuple[Any, list[Any]]] = []
+        self.n_bytes = 0
+
+    def take(self, shape: Shape3, dtype: DTypeLike, wait: Callable[[Any], Any]) -> Any:
+        """Return an array that is not set to anything; `wait` is called before with each event of its last use."""
+        n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+        block, events = self._fitting(n_bytes) or (None, [])
+        if block is None:
+            block = self._allocate(n_bytes)
+            self.n_bytes += n_bytes
+        for event in events:
+            wait(event)
+        array = block[:n_bytes].view(dtype).reshape(shape)
+        weakref.finalize(array, self._give_back, block)
+        return array
+
+    def _give_back(self, block: Any) -> None:
+        events = self._mark()
+        with self._lock:
+            self._free.append((block, events))
+
+    def _fitting(self, n_bytes: int) -> tuple[Any, list[Any]] | None:
+        """Take out the block that has been free the longest of those that fit."""
+        with self._lock:
+            for i, (block, _) in enumerate(self._free):
+                if n_bytes <= block.size <= _LEAST_SHARE * n_bytes:
+                    return self._free.pop(i)
+        return None
+
+    def drop_free(self) -> None:
+        """Give the blocks that nobody uses back to CuPy's pool, once what was asked for is done."""
+        with self._lock:
+            free, self._free = self._free, []
+            self.n_bytes -= sum(block.size for block, _ in free)
+        for _, events in free:
+            for event in events:
+                event.synchronize()

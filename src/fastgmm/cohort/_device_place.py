@@ -1,0 +1,200 @@
+"""A GPU as the place where the scans of a run are computed.
+
+Threads inflate scans into page-locked memory, whose slices go up as they arrive; the calling thread computes; label
+volumes come down while the next scan is computed. Each of the three has a stream, and events say what must be over
+before what. The device is the one that is current in CuPy when the run begins.
+
+A scan stays whole on the device. Where free memory is short of that, its voxels and label volumes stay in page-locked
+memory of the machine, which kernels read and write over the link slice by slice as they come to it; masks are on the
+device. Results are the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from fastgmm._types import Int16Array, Shape3, UInt8Array
+from fastgmm.cohort._arrival import Arrival
+from fastgmm.cohort._device_memory import Blocks
+from fastgmm.cohort._place import Place
+from fastgmm.io import Scan, ScanGeometry, ScanHeader, VolumeSink
+
+# Slices go up in groups of this size at least.
+_GROUP_BYTES = 4 << 20
+# Bytes of the device per voxel: the volume; beside it three label volumes, as much for kernels, and a dozen masks.
+_VOLUME_BYTES, _WORK_BYTES = 2.0, 5.5
+
+
+class DevicePlace(Place):
+    """A GPU."""
+
+    # With the one that is going up this makes three page-locked volumes.
+    ahead = 2
+
+    def __init__(self) -> None:
+        import cupy
+
+        self._cupy = cupy
+        self.device = cupy.cuda.Device()
+        self.upload, self.compute, self.download = (cupy.cuda.Stream(non_blocking=True) for _ in range(3))
+        self.blocks = Blocks(lambda n: cupy.empty(n, np.uint8), self._mark)
+        self.pinned = Blocks(self._allocate_pinned, self._mark)
+        self._mapped: dict[int, weakref.ref[Any]] = {}
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Compute on the device; wait for all of it at the end, and leave the memory to CuPy's pool."""
+        with self.device, self.compute:
+            try:
+                yield
+            finally:
+                for stream in (self.upload, self.compute, self.download):
+                    stream.synchronize()
+                self.blocks.drop_free()
+                self.pinned.drop_free()
+
+    def sink(self, below_hu: int | None, backend: str, *, touches_ahead: bool) -> VolumeSink:
+        """Return what sends slices up as they arrive."""
+        return _UploadSink(self)
+
+    def arrival(self, scan: Scan, sink: VolumeSink) -> Arrival:
+        """Send up what is not there yet; the voxels on the device take the place of those that were read."""
+        assert isinstance(sink, _UploadSink)
+        return sink.finish(scan)
+
+    def receive(self, arrival: Arrival) -> Arrival:
+        """Let the computing wait for the upload."""
+        self.compute.wait_event(arrival.uploaded)
+        return arrival
+
+    def stays(self, arrival: Arrival, n_scans: int) -> bool:
+        """Whether there is room for this scan and for those that will be on the device beside it."""
+        n_voxels = math.prod(arrival.scan.shape)
+        return self.is_mapped(arrival.voxels) or self._free_bytes() >= n_voxels * (
+            self.ahead * _VOLUME_BYTES + _WORK_BYTES
+        )
+
+    def is_roomy(self, shape: Shape3) -> bool:
+        """Whether a scan of this shape fits on the device as a whole."""
+        return self._free_bytes() >= math.prod(shape) * (_VOLUME_BYTES + _WORK_BYTES)
+
+    def put(self, array: Any) -> Any:
+        """Copy an array to the device."""
+        return self._cupy.asarray(array)
+
+    def labels(self, shape: Shape3) -> UInt8Array:
+        """Return memory for labels where kernels write them: on the device, or within reach where that is short."""
+        if self.is_roomy(shape):
+            on_device: UInt8Array = self.blocks.take(shape, np.uint8, self.compute.wait_event)
+            return on_device
+        within_reach: UInt8Array = self.mapped(self.pinned.take(shape, np.uint8, _wait))
+        return within_reach
+
+    def fetch(self, labels: Any) -> Callable[[], UInt8Array]:
+        """Begin to copy labels to page-locked memory, after what has been computed so far."""
+        computed = self.compute.record()
+        if self.is_mapped(labels):
+            host, done = self._host_of(labels), computed
+        else:
+            self.download.wait_event(computed)
+            host = self.pinned.take(labels.shape, np.uint8, _wait)
+            labels.get(stream=self.download, out=host, blocking=False)
+            done = self.download.record()
+
+        def wait() -> UInt8Array:
+            done.synchronize()
+            arrived: UInt8Array = host
+            return arrived
+
+        return wait
+
+    def renew(self, labels: UInt8Array, written: Future[Any]) -> UInt8Array:
+        """Return other memory: nothing waits for files."""
+        z, y, x = labels.shape
+        return self.labels((z, y, x))
+
+    def aside(self, submit: Callable[..., Future[Any]], work: Callable[..., Any], *arguments: Any) -> Future[Any]:
+        """Compute at once: the stream is this thread's."""
+        done: Future[Any] = Future()
+        done.set_result(work(*arguments))
+        return done
+
+    def mapped(self, host: Any) -> Any:
+        """Return page-locked memory as an array that kernels read and write over the link."""
+        self._mapped[host.ctypes.data] = weakref.ref(host)
+        memory = self._cupy.cuda.UnownedMemory(host.ctypes.data, host.nbytes, host, self.device.id)
+        return self._cupy.ndarray(host.shape, host.dtype, self._cupy.cuda.MemoryPointer(memory, 0))
+
+    def is_mapped(self, array: Any) -> bool:
+        """Whether an array was made by `mapped`."""
+        return self._host_of(array) is not None
+
+    def _host_of(self, array: Any) -> Any:
+        """Return the page-locked array behind a mapped one, None for others."""
+        host = self._mapped.get(array.data.ptr)
+        return None if host is None else host()
+
+    def _free_bytes(self) -> int:
+        """Return what the device has left, with what CuPy's pool keeps for the next array."""
+        free, _ = self._cupy.cuda.runtime.memGetInfo()
+        return int(free) + int(self._cupy.get_default_memory_pool().free_bytes())
+
+    def _mark(self) -> list[Any]:
+        """Return events of all that was asked of the streams."""
+        with self.device:
+            return [stream.record() for stream in (self.upload, self.compute, self.download)]
+
+    def _allocate_pinned(self, n_bytes: int) -> UInt8Array:
+        memory = self._cupy.cuda.alloc_pinned_memory(n_bytes)
+        return np.frombuffer(memory, np.uint8, n_bytes)
+
+
+class _UploadSink(VolumeSink):
+    """Takes page-locked memory, and sends slices up while the rest is still inflated."""
+
+    def __init__(self, place: DevicePlace) -> None:
+        self._place = place
+        self._voxels: Any = None
+        self._n_sent = 0
+
+    def memory(self, shape: Shape3) -> Int16Array:
+        """Return memory that copies to the device are fast from, and choose where the voxels will be."""
+        place = self._place
+        with place.device, place.upload:
+            host: Int16Array = place.pinned.take(shape, np.int16, _wait)
+            if place.is_roomy(shape):
+                self._voxels = place.blocks.take(shape, np.int16, place.upload.wait_event)
+            else:
+                self._voxels = place.mapped(host)
+        return host
+
+    def arrived(self, volume: Int16Array, n_slices: int) -> None:
+        """Send the slices that are new, once there are enough of them."""
+        group, place = volume[self._n_sent : n_slices], self._place
+        if place.is_mapped(self._voxels) or (group.nbytes < _GROUP_BYTES and n_slices < len(volume)):
+            return
+        with place.device:
+            self._voxels[self._n_sent : n_slices].set(group, stream=place.upload)
+        self._n_sent = n_slices
+
+    def finish(self, scan: Scan) -> Arrival:
+        """Send the rest, as all of a scan whose reader tells of no slices."""
+        if self._n_sent < len(scan.volume):
+            self.arrived(scan.volume, len(scan.volume))
+        with self._place.device:
+            uploaded = self._place.upload.record()
+        known = {field.name: getattr(scan, field.name) for field in fields(ScanGeometry)}
+        header = ScanHeader(**known, shape=scan.shape, stored_dtype="int16")
+        return Arrival(header, self._voxels, None, uploaded)
+
+
+def _wait(event: Any) -> None:
+    event.synchronize()

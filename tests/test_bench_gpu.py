@@ -1,0 +1,125 @@
+"""`make gpu` without a GPU: what it does where there is none, and its sections on what stands in for CuPy."""
+
+import json
+import subprocess
+import sys
+
+import gpu
+import pytest
+from cupy_on_cpu._install import standing_in
+from gpu_sections.report import markdown
+from gpu_sections.rows import FULL_SHAPE, PREDICTED_MS, Row, attempt, documents, predicted
+
+from fastgmm import backends
+
+SHAPE = (24, 40, 66)
+
+
+@pytest.fixture
+def stand_in():
+    if backends.can_use("cuda")[0]:
+        pytest.skip("CuPy has a device here: make gpu itself runs")
+    with standing_in():
+        yield
+
+
+def test_without_a_device_it_says_so_and_measures_nothing(tmp_path, capsys):
+    if backends.can_use("cuda")[0]:
+        pytest.skip("there is a device")
+    assert gpu.main(["--out", str(tmp_path)]) == 2
+    assert "nothing to measure: " in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("stand_in")
+@pytest.mark.parametrize("name", ["links", "kernels"])
+def test_every_answer_of_a_section_is_checked(name):
+    rows = gpu.SECTIONS[name](SHAPE)
+    assert [row.note for row in rows] == [""] * len(rows)
+    assert all(row.ms >= 0 and row.checked and row.predicted_ms is None for row in rows)
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_rivals_that_are_not_there_leave_the_others():
+    rows = {(row.who, row.name): row for row in gpu.rivals(SHAPE)}
+    for who in ("CuPy bincount", "CuPy take"):
+        (row,) = (row for (found, _), row in rows.items() if found == who)
+        assert (row.checked, row.note) == ("equal to fastgmm", "")
+    absent = rows["cuCIM", "components"]
+    assert absent.ms is None
+    assert absent.note.startswith("ModuleNotFoundError: ")
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_pipeline_section_checks_volumes_and_files():
+    rows = gpu.SECTIONS["pipeline"](SHAPE)
+    assert (rows[0].checked, rows[0].note) == ("equal to cpp", "")
+    assert {row.who for row in rows[1:]} == {"fastgmm, cpp", "fastgmm, cuda"}
+
+
+@pytest.mark.usefixtures("stand_in")
+def test_the_mixture_section_gives_rows_of_fastgmm():
+    rows = [row for row in gpu.mixtures((4, 8, 16)) if row.who == "fastgmm"]
+    assert [row.note for row in rows] == ["", "", ""]
+
+
+def test_a_wrong_answer_is_a_note_and_no_time():
+    def work():
+        raise AssertionError("differs from the CPU")
+
+    row = attempt(Row("kernels", "median"), work)
+    assert (row.ms, row.note) == (None, "AssertionError: differs from the CPU")
+
+
+def test_a_section_that_fails_or_hangs_leaves_the_rest(tmp_path, monkeypatch):
+    monkeypatch.setitem(gpu.LIMITS_S, "rivals", 0.5)
+    rows = documents(
+        [Row("links", "copy within the device", ms=2.0, n_bytes=4e6), Row("kernels", "opening", n_bytes=1e6, ms=1.0)]
+    )
+    good = [sys.executable, "-c", f"print({json.dumps(json.dumps(rows))})"]
+    commands = {
+        "links": good,
+        "kernels": [sys.executable, "-c", "raise SystemExit('no memory')"],
+        "rivals": [sys.executable, "-c", "import time; time.sleep(60)"],
+        "mixtures": ["/nowhere"],
+        "pipeline": good,
+    }
+    about = {
+        "device": "Some GPU (80 GB)",
+        "memory_bytes": 80 << 30,
+        "driver": 1,
+        "cuda": 2,
+        "cupy": "3",
+        "fastgmm": "4",
+    }
+    document = gpu.run_all(commands, about)
+    errors = {name: section["error"] for name, section in document["sections"].items()}
+    assert errors["links"] == errors["pipeline"] == ""
+    assert "exit status 1: no memory" in errors["kernels"]
+    assert errors["rivals"] == "not done after 0.5 s"
+    assert "nowhere" in errors["mixtures"]
+    written = gpu.write(document, tmp_path)
+    assert [path.name for path in written] == ["gpu_some_gpu_80_gb.json", "gpu_some_gpu_80_gb.md"]
+    page = written[1].read_text()
+    assert "| opening | fastgmm | 1 | 0.5 | 2 |  |  |" in page
+    assert "compute-sanitizer was not found" in page
+    assert markdown(json.loads(written[0].read_text())) == page
+
+
+def test_the_limits_of_all_sections_leave_time_for_the_nine_minutes(monkeypatch):
+    monkeypatch.setattr(gpu.shutil, "which", lambda *arguments, **options: "/bin/compute-sanitizer")
+    commands = gpu.commands(FULL_SHAPE)
+    assert sum(gpu.LIMITS_S[name.partition(" ")[0]] for name in commands) < 9 * 60
+    assert all((gpu.HERE.parent / "tests" / name).exists() for name in gpu.TESTS)
+    assert set(PREDICTED_MS) >= {"median", "labels"}
+    assert predicted("median", FULL_SHAPE) == PREDICTED_MS["median"]
+
+
+def test_the_script_runs_by_itself(tmp_path):
+    if backends.can_use("cuda")[0]:
+        pytest.skip("there is a device")
+    done = subprocess.run(
+        [sys.executable, str(gpu.HERE / "gpu.py"), "--out", str(tmp_path)], capture_output=True, text=True
+    )
+    assert done.returncode == 2
+    assert "needs a machine with an NVIDIA GPU" in done.stderr
