@@ -201,7 +201,8 @@ def test_the_gpu_of_the_rows_is_the_current_one(cuda, monkeypatch):
         pytest.skip("takes the place of a method of CuPy's")
     there, weights = map(cuda.asarray, make_rows(2))
     entered = []
-    monkeypatch.setattr(cuda.cuda.Device, "__enter__", lambda gpu: entered.append(gpu.id))
+    enter = cuda.cuda.Device.__enter__
+    monkeypatch.setattr(cuda.cuda.Device, "__enter__", lambda gpu: entered.append(gpu.id) or enter(gpu))
     model = FastGMM(2).fit(there)
     model.predict(there), model.score(there, sample_weight=weights), model.entropy(there)
     assert entered == [0, 0, 0, 0]

@@ -138,10 +138,8 @@ class ndarray:  # noqa: N801
         return new
 
     def __getitem__(self, index) -> "ndarray":
-        result = self._host[host_of(index)]
-        if not _streams.is_view(result, self._host):
-            host_of(self)
-        return wrap(result, self._allocation)
+        where = host_of(index)
+        return wrap(_seen(self, lambda host: host[where]), self._allocation)
 
     def __setitem__(self, index, value) -> None:
         if isinstance(value, np.ndarray) and value.ndim:
@@ -183,6 +181,12 @@ class ndarray:  # noqa: N801
         self._host.fill(host_of(value))
 
 
+def _seen(array: ndarray, look):
+    """What a look at an array gives: a view of it, which reads nothing yet, or what is computed once it may be read."""
+    result = look(array._host)
+    return result if _streams.is_view(result, array._host) else look(host_of(array))
+
+
 def _is_basic(index) -> bool:
     """Whether an index is made of numbers and slices, so that it names a part."""
     parts = index if isinstance(index, tuple) else (index,)
@@ -210,9 +214,8 @@ def _in_place(name: str):
 def _forwarded(name: str):
     def method(self, *arguments, **options):
         hosts = {key: host_of(value) for key, value in options.items()}
-        result = getattr(self._host, name)(*map(host_of, arguments), **hosts)
-        if not _streams.is_view(result, self._host):
-            host_of(self)
+        inputs = tuple(map(host_of, arguments))
+        result = _seen(self, lambda host: getattr(host, name)(*inputs, **hosts))
         if options.get("out") is not None:
             _streams.write(options["out"]._host)
             return options["out"]

@@ -180,7 +180,7 @@ class _Copy:
         self.move()
         if not self.is_upload:
             self.host[...] = self.moved
-        elif not np.array_equal(self.host, self.moved):
+        elif self.host.tobytes() != self.moved.tobytes():
             raise StreamOrderError("memory changed on the host while a copy of it to the device was under way")
 
 

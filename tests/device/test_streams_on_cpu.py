@@ -123,3 +123,9 @@ def test_the_default_stream_waits_for_streams_that_block(stand_in):
     with stand_in.cuda.Stream():
         device = stand_in.zeros(64, np.int32)
     assert int((device + 1).sum()) == 64
+
+
+def test_what_is_computed_sees_what_went_up_before(stand_in):
+    device = stand_in.asarray(GIVEN)
+    for found in (-device, device[stand_in.asarray(GIVEN) > 70 - 64], device.reshape(8, 8).T.ravel(), abs(device)):
+        assert int(found.sum()) in (GIVEN.sum(), -GIVEN.sum(), GIVEN[7:].sum())
