@@ -19,7 +19,8 @@ namespace fg {
 using Index = FG_INDEX;
 using Label = FG_LABEL;
 constexpr int kThreads = 256;
-constexpr int kSlots = 32;                 // components with counters of the block: a row meets about five
+constexpr int kBlocks = 4;  // on a processor: tally_runs gets up to 64 registers and need not spill
+constexpr int kSlots = 32;  // components with counters of the block: a row meets about five
 constexpr long long kMostShort = 1 << 22;  // voxels of a row: the block's counters have 32 bits
 
 // COMPONENT_DTYPE of the contract.
@@ -88,7 +89,7 @@ struct AddRun {
   }
 };
 
-extern "C" __global__ void __launch_bounds__(kThreads)
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks)
     tally_runs(const Bits* mask, long long nz, long long ny, long long nx, const long long* first_run,
                const Index* component, Record* table) {
   CU_SHARED(Counters, counters, [1]);
