@@ -1,7 +1,13 @@
-"""Build `fastgmm._core` and install the kernel text of `csrc` as the data package `fastgmm._csrc`."""
+"""Build `fastgmm._core` and install the kernel text of `csrc` as the data package `fastgmm._csrc`.
+
+Where no C++ compiler runs, or FASTGMM_NO_EXTENSION=1 asks for it, the package is built without the extension, and
+`fastgmm/_without_extension.txt` says why; its kernels then come from Numba. A compiler that runs but fails is an error.
+"""
 
 import os
 import sys
+import tempfile
+import warnings
 from pathlib import Path
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
@@ -28,6 +34,41 @@ def is_stale(obj: str, src: str) -> bool:
 
 ParallelCompile("FASTGMM_BUILD_JOBS", default=0, needs_recompile=is_stale).install()
 
+
+class BuildExt(build_ext):
+    """Builds the extension, or leaves a note why there is none."""
+
+    def build_extension(self, ext: Pybind11Extension) -> None:
+        reason = self._why_not()
+        folder = self.get_finalized_command("build_py").get_package_dir("fastgmm") if self.inplace else None
+        note = Path(folder or Path(self.build_lib) / "fastgmm") / "_without_extension.txt"
+        note.unlink(missing_ok=True)
+        if not reason:
+            super().build_extension(ext)
+            return
+        ext.optional = True  # nothing is to be copied
+        note.parent.mkdir(parents=True, exist_ok=True)
+        note.write_text(reason + "\n", encoding="utf-8")
+        warnings.warn(
+            f"fastgmm is built without its compiled kernels: {reason}. It runs on Numba then, several times slower in "
+            "some kernels: pip install 'fastgmm[numba]'. `fastgmm info` shows what is used.",
+            stacklevel=1,
+        )
+
+    def _why_not(self) -> str:
+        """Say why the extension cannot be built, "" if it can."""
+        if os.environ.get("FASTGMM_NO_EXTENSION", "0") not in ("", "0"):
+            return "FASTGMM_NO_EXTENSION was set when fastgmm was installed"
+        with tempfile.TemporaryDirectory() as folder:
+            source = Path(folder) / "probe.cpp"
+            source.write_text("int main() { return 0; }\n")
+            try:
+                self.compiler.compile([str(source)], output_dir=folder)
+            except Exception as error:  # distutils has many kinds
+                return f"no C++ compiler ran when fastgmm was installed ({error})"
+        return ""
+
+
 core = Pybind11Extension(
     "fastgmm._core",
     SOURCES,
@@ -40,7 +81,7 @@ core = Pybind11Extension(
 
 setup(
     ext_modules=[core],
-    cmdclass={"build_ext": build_ext},
+    cmdclass={"build_ext": BuildExt},
     packages=[*find_packages("src"), "fastgmm._csrc"],
     package_dir={"": "src", "fastgmm._csrc": "csrc"},
     include_package_data=False,

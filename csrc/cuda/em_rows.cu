@@ -30,6 +30,8 @@ namespace fg {
 
 constexpr int kRows =
     FG_ROWS;  // a thread per row; fewer where a row is long, so that they fit in shared memory
+constexpr int kSharesBlocks =
+    512 / kRows;                    // on a processor: em_shares gets up to 128 registers and need not spill
 constexpr int kThreads = 256;       // of the kernels over chunks: 128 registers a thread for 16 sums
 constexpr long long kChunk = 4096;  // 16 rows a thread at least, so that adding the groups up costs little
 constexpr int kTile = 4;
@@ -54,7 +56,7 @@ __device__ Softened soften_row(const Rows<FG_REAL>& rows, long long row, const M
 // shares (K, n_stride): exponentials; ratios (n): weight / their sum; evidence (blocks): sums of weight * log
 // density. is_staged: whether the rows fit in shared memory; is_kept: whether the densities of the block do
 // too.
-extern "C" __global__ void __launch_bounds__(kRows)
+extern "C" __global__ void __launch_bounds__(kRows, kSharesBlocks)
     em_shares(const FG_REAL* values, long long row_stride, long long feature_stride, long long n,
               const double* weights, long long kind, long long n_components, long long d,
               const double* offsets, const double* means, const double* factors, long long is_staged,

@@ -12,6 +12,8 @@
 namespace fg {
 
 constexpr int kThreads = 512;  // 32 KB of counters are shared by many threads, and registers allow two blocks
+constexpr int kBlocks =
+    1;  // on a processor, at least: count_window may take more than 64 registers and need not spill
 constexpr int kWarps = kThreads / kWarp;
 constexpr int kRounds = 4096;  // items a warp takes before counters are added up: 16 * 4096 * 32768 < 2^32
 
@@ -74,7 +76,7 @@ extern "C" __global__ void __launch_bounds__(kThreads)
 }
 
 // starts may be null where phases is 1.
-extern "C" __global__ void __launch_bounds__(kThreads)
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks)
     count_window(const FG_VOXEL* volume, const unsigned char* mask, const long long* starts, long long n_rows,
                  long long nx, long long low, long long n_bins, long long phases, long long n_copies,
                  long long table_low, long long table_bins, unsigned long long* table,

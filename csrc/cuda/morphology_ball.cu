@@ -24,6 +24,7 @@
 namespace fg {
 
 constexpr int kThreads = 256;  // no barriers: eight warps that take each other's loads from the L1 cache
+constexpr int kBlocks = 4;     // on a processor: grow_ball gets up to 64 registers and need not spill
 
 // Plane m, dy rows before and after.
 struct alignas(8) Reach {
@@ -106,7 +107,7 @@ __device__ __forceinline__ bool has_any_near(const Bits* widest, long long ry, l
 // The dilation of n_rows rows of n_words words in each of n_slices slices, whose planes have ry more rows
 // before and after. Writes rows of out_nx voxels that begin after first_word, inverted by `flip`; outside
 // counts as `flip`.
-extern "C" __global__ void __launch_bounds__(kThreads)
+extern "C" __global__ void __launch_bounds__(kThreads, kBlocks)
     grow_ball(const Bits* planes, const Reach* reaches, const int* n_reaches, long long n_slices,
               long long n_rows, long long n_words, long long rz, long long ry, long long rx,
               unsigned long long flip, long long first_word, long long out_nx, Bits* out) {

@@ -66,7 +66,7 @@ def em_counts(source: Source) -> None:
 
 
 def _compare_step(values, counts, start, settings):
-    weights, means, precisions = start
+    _, means, precisions = start
     with np.errstate(all="ignore"):
         judge = get_backend("reference").em_histogram(values, counts, *start, **settings, n_jobs=1)
         ours = get_backend("cpp").em_histogram(values, counts, *start, **settings, n_jobs=1)

@@ -1,7 +1,7 @@
 """A fuzzer: inputs that reach code no other reached are kept, and changed at random into new ones.
 
-What is reached is told by `coverage.cpp` for compiled code (g++ -fsanitize-coverage=trace-pc calls it at every block) and
-by a trace function for lines of the readers. Without either, inputs are random changes of the seeds.
+What is reached is told by `coverage.cpp` for compiled code (with g++ -fsanitize-coverage=trace-pc every block calls it)
+and by a trace function for lines of the readers. Without either, inputs are random changes of the seeds.
 """
 
 import base64

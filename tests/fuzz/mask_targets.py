@@ -40,7 +40,9 @@ BALLS = {
         m, r, lambda p: _filtered(SimpleITK.BinaryMorphologicalOpening, p, r, 0.0, 1.0)
     ),
     "binary_dilation_ball": lambda m, r: _filtered(SimpleITK.BinaryDilate, m, r, 0.0, 1.0, False),
-    "binary_erosion_ball": lambda m, r: _padded(m, r, lambda p: _filtered(SimpleITK.BinaryErode, p, r, 0.0, 1.0, False)),
+    "binary_erosion_ball": lambda m, r: _padded(
+        m, r, lambda p: _filtered(SimpleITK.BinaryErode, p, r, 0.0, 1.0, False)
+    ),
 }
 
 

@@ -94,7 +94,9 @@ class Source:
             return np.asfortranarray(array)
         if kind == 2:
             step = tuple(slice(None, None, self.pick((2, -1, 3))) for _ in array.shape)
-            room = np.zeros([n * (s.step if s.step > 0 else 1) for n, s in zip(array.shape, step, strict=True)], array.dtype)
+            room = np.zeros(
+                [n * (s.step if s.step > 0 else 1) for n, s in zip(array.shape, step, strict=True)], array.dtype
+            )
             room[step] = array
             return room[step]
         if kind == 3:

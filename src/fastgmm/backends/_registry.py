@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -22,11 +23,13 @@ _MODULES = {
 }
 _HOW_TO_GET = {
     "reference": "it needs NumPy only",
-    "cpp": "reinstall fastgmm where a C++17 compiler is at hand: pip install --force-reinstall --no-cache-dir fastgmm",
+    "cpp": "reinstall fastgmm where a C++17 compiler is at hand: pip install --force-reinstall --no-cache-dir fastgmm; "
+    "or do without it: pip install 'fastgmm[numba]'",
     "numba": "pip install 'fastgmm[numba]'",
     "cuda": "pip install 'fastgmm[cuda13]' (or fastgmm[cuda12]) on a machine with an NVIDIA GPU and driver",
 }
 BACKENDS = tuple(_MODULES)
+_NOTE = Path(__file__).parent.parent / "_without_extension.txt"
 _loaded: dict[str, Backend | str] = {}
 
 
@@ -108,5 +111,14 @@ def _load(name: str) -> Backend | str:
         try:
             _loaded[name] = cast(Backend, importlib.import_module(_MODULES[name]))
         except ImportError as error:
-            _loaded[name] = str(error)
+            _loaded[name] = _why_not_built() if name == "cpp" and _is_missing(error) else str(error)
     return _loaded[name]
+
+
+def _is_missing(error: ImportError) -> bool:
+    return not isinstance(error, ModuleNotFoundError) and _NOTE.exists()
+
+
+def _why_not_built() -> str:
+    """Return what `setup.py` noted when it left the extension out."""
+    return f"fastgmm._core was not built: {_NOTE.read_text(encoding='utf-8').strip()}"
