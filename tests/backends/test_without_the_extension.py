@@ -39,6 +39,15 @@ def test_info_says_that_auto_takes_numba():
     assert "fastgmm._core" in found["backends"]["cpp"]
 
 
+def test_info_says_why_where_neither_can_run():
+    program = "sys.modules['numba'] = None; from fastgmm.cli import main; sys.exit(main(['info'] + sys.argv[1:]))"
+    text = run_without_the_extension(program)
+    assert "backend cpp          not usable: import of fastgmm._core" in text
+    assert "backend numba        not usable: import of numba" in text
+    assert "auto takes no backend" in text
+    assert json.loads(run_without_the_extension(program, "--json"))["backend"] is None
+
+
 @pytest.mark.filterwarnings("ignore:the model is fitted on 1 scans")
 def test_the_whole_method_gives_the_labels_of_the_compiled_backend(tmp_path):
     np.save(tmp_path / "ours.npy", np.stack(whole_method(backend="numba")))

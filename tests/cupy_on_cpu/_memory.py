@@ -1,5 +1,6 @@
 """Device memory: rubbish at first, aligned as CuPy's, with guards before and behind that no kernel may change."""
 
+import ctypes
 import weakref
 
 import numpy as np
@@ -10,6 +11,9 @@ _GUARD = np.frombuffer(bytes(range(7, 7 + 128)), np.uint8)
 _allocations = weakref.WeakSet()
 pinned: list[weakref.ref] = []  # every piece of page-locked memory
 counted: list[int] = []  # bytes of every allocation
+# In a process under AddressSanitizer kernels may not even read the guards.
+_POISON = getattr(ctypes.CDLL(None), "__asan_poison_memory_region", None)
+_UNPOISON = getattr(ctypes.CDLL(None), "__asan_unpoison_memory_region", None)
 
 
 class Allocation:
@@ -22,11 +26,21 @@ class Allocation:
         self._guards = raw[start - _GUARD.size : start], raw[start + n_bytes :][: _GUARD.size]
         for guard in self._guards:
             guard[:] = _GUARD
+            _mark(_POISON, guard)
         _allocations.add(self)
         counted.append(n_bytes)
 
+    def __del__(self) -> None:
+        for guard in self._guards:
+            _mark(_UNPOISON, guard)
+
     def is_intact(self) -> bool:
         return all(np.array_equal(guard, _GUARD) for guard in self._guards)
+
+
+def _mark(how, guard: np.ndarray) -> None:
+    if how is not None:
+        how(ctypes.c_void_p(guard.ctypes.data), ctypes.c_size_t(guard.size))
 
 
 def check_guards(kernel: str) -> None:

@@ -37,7 +37,8 @@ def build(text: str, flags: tuple[str, ...] = (), *, program: bool = False) -> P
     """Compile to a library, or a program, unless the same has been compiled before."""
     compiler = os.environ.get("CXX", "g++")
     headers = [path.read_bytes() for path in sorted(NATIVE.glob("cuda_on_cpu*/*.h")) + [NATIVE / "cuda_on_cpu.h"]]
-    command = [compiler, *FLAGS, *flags, *([] if program else ["-shared"])]
+    extra = [] if program else ["-shared", *os.environ.get("CUEMU_CXXFLAGS", "").split()]  # of .ci/sanitize
+    command = [compiler, *FLAGS, *flags, *extra]
     digest = hashlib.sha256(b"\0".join([repr(command).encode(), text.encode(), *headers])).hexdigest()[:32]
     built = CACHE / (digest if program else f"{digest}.so")
     if not built.exists():

@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show_machine(options: argparse.Namespace) -> int:
-    document = {"command": "info", **_versions(), **_options.machine(options), "backends": _backends()}
+    document = {"command": "info", **_versions(), **_machine(options), "backends": _backends()}
     if options.json:
         print_json(document)
         return 0
@@ -38,8 +38,23 @@ def _show_machine(options: argparse.Namespace) -> int:
         print(f"{name:12} {version or 'not installed'}")
     for name, reason in document["backends"].items():
         print(f"backend {name:12} {'usable' if reason is None else 'not usable: ' + reason}")
+    if document["backend"] is None:
+        print("auto takes no backend: nothing but the reference can run, which is for tests")
+        return 0
     print(f"auto takes {document['backend']}, SIMD level {document['simd'] or 'none'}, {document['threads']} threads")
     return 0
+
+
+def _machine(options: argparse.Namespace) -> dict[str, Any]:
+    """Return who would compute; nobody where "auto" finds no backend, so that the list below can say why."""
+    from fastgmm.errors import BackendUnavailableError
+
+    try:
+        return _options.machine(options)
+    except BackendUnavailableError:
+        if options.backend != "auto":
+            raise
+        return {"backend": None, "simd": None, "threads": None}
 
 
 def _versions() -> dict[str, Any]:
