@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 
 from fastgmm import volume
-from fastgmm.backends import _cpp
+from fastgmm.backends import get_backend
 from fastgmm.backends._contract import Mixture
 from fastgmm.mixture._em import fit_histogram_1d
 
 Call = Callable[[int], list[np.ndarray]]
 
 
-def kernel_calls(shape: tuple[int, int, int] = (40, 48, 130)) -> dict[str, Call]:
+def kernel_calls(shape: tuple[int, int, int] = (40, 48, 130), backend: str = "cpp") -> dict[str, Call]:
     """Functions of n_jobs by name, all on the same inputs, each returning the arrays it computed."""
     rng = np.random.default_rng(0)
     coarse = rng.normal(-500, 350, [-(-n // 4) for n in shape])
@@ -21,10 +21,10 @@ def kernel_calls(shape: tuple[int, int, int] = (40, 48, 130)) -> dict[str, Call]
     mask = scan < -155
     table = rng.integers(0, 6, 65536).astype(np.uint8)
     labels = table[scan.astype(np.int64) + 32768]
-    counts = volume.histogram(scan, backend="cpp")
+    counts = volume.histogram(scan, backend=backend)
     rows = rng.normal(size=(5000, 3))
     mixture = Mixture("diag", np.array([-1.0, -2.0]), rng.normal(size=(2, 3)), np.ones((2, 3)))
-    options = {"backend": "cpp"}
+    options = {"backend": backend}
 
     def on_mask(function: Callable[..., np.ndarray], *arguments: object, **more: object) -> Call:
         return lambda n_jobs: [function(mask, *arguments, **more, **options, n_jobs=n_jobs)]
@@ -52,7 +52,7 @@ def kernel_calls(shape: tuple[int, int, int] = (40, 48, 130)) -> dict[str, Call]
         "histogram": phased,
         "apply_table": lambda n: [volume.apply_table(scan, table, mask, **options, n_jobs=n)],
         "fit_histogram_1d": fit,
-        "em_step": lambda n: [np.asarray(part) for part in _cpp.em_step(rows, None, mixture, n)],
+        "em_step": lambda n: [np.asarray(part) for part in get_backend(backend).em_step(rows, None, mixture, n)],
     }
 
 

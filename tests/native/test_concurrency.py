@@ -105,8 +105,11 @@ def test_a_fork_while_scratch_is_leased_leaves_no_lock_behind() -> None:
     run_script(FORK_INSIDE_THE_ALLOCATOR)
 
 
-def test_eight_threads_with_different_kernels_get_their_own_results() -> None:
-    calls = kernel_calls()
+@pytest.mark.parametrize("compiled", ["cpp", "numba"])
+def test_eight_threads_with_different_kernels_get_their_own_results(compiled: str) -> None:
+    if compiled == "numba":
+        pytest.importorskip("numba")
+    calls = kernel_calls((12, 40, 70) if compiled == "numba" else (40, 48, 130), compiled)
     expected = expected_of(calls)
     names = list(calls)
     start = threading.Barrier(8)
