@@ -1,4 +1,4 @@
-# make demo | test | lint | sanitize | fuzz | bench | bench-quick | bench-check | bench-counts | bench-em | gpu | clean.  VENV names the virtual environment, PYTHON the interpreter that makes it.
+# make demo | test | lint | sanitize | fuzz | arm64 | bench | bench-quick | bench-check | bench-counts | bench-em | gpu | clean.  VENV names the virtual environment, PYTHON the interpreter that makes it.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
@@ -15,7 +15,7 @@ EM_ENV = env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE OMP_NUM_THREADS=2 SCIPY_AR
   FASTGMM_BENCH_OUT=$(if $(FASTGMM_BENCH_SHARE)$(BENCH),build,benchmarks/results)/em.md
 QUICK = -k "200x256x256 and thorax and warm"
 
-.PHONY: demo test lint sanitize fuzz bench bench-quick bench-check bench-counts bench-em gpu clean
+.PHONY: demo test lint sanitize fuzz arm64 bench bench-quick bench-check bench-counts bench-em gpu clean
 
 demo: $(VENV)/.installed
 	$(BIN)/fastgmm demo
@@ -35,6 +35,10 @@ sanitize: $(VENV)/.installed-dev
 # FASTGMM_FUZZ_SECONDS (600) of processor time for each target; FUZZ="median flood" names some.
 fuzz: $(VENV)/.installed-dev
 	PYTHON=$(CURDIR)/$(BIN)/python bash .ci/fuzz $(FUZZ)
+
+# The core compiled for ARM64 by clang; nothing is run.
+arm64:
+	PYTHON=$(PYTHON) bash .ci/arm64
 
 # A failed row is named and leaves the others alone; the exit status tells of it at the end.
 bench: $(VENV)/.installed-bench
