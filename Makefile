@@ -63,7 +63,7 @@ bench-counts: $(VENV)/.installed-dev
 bench-em: $(VENV)/.installed-bench
 	mkdir -p build
 	$(EM_ENV) $(BIN)/python -m pytest -q -p no:cacheprovider benchmarks/bench_em.py --benchmark-columns=median,rounds \
-	  --benchmark-storage=benchmarks/results $(if $(FASTGMM_BENCH_SHARE),,--benchmark-autosave) \
+	  --benchmark-storage=benchmarks/results/em $(if $(FASTGMM_BENCH_SHARE),,--benchmark-autosave) \
 	  --benchmark-json=build/bench-em.json $(BENCH)
 # On a machine with a GPU, in an environment that has the extra cuda12 or cuda13, too.
 gpu: $(VENV)/.installed-dev
