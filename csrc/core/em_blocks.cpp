@@ -27,7 +27,9 @@ void block_densities(const Prepared& p, int n, Workspace& w) {
   }
   for (int k = 0; k < m.n_components; ++k) {
     double* const out = w.density + std::int64_t{k} * n;
-    if (m.kind == Covariance::full) {
+    if (m.kind == Covariance::full && d <= kFewFeatures) {
+      FG_DISPATCH(density_few_features)(w.x, n, d, p.mean(k), p.factor(k), p.stride, m.offsets[k], out);
+    } else if (m.kind == Covariance::full) {
       FG_DISPATCH(subtract_mean)(w.x, p.mean(k), n, d, w.diff);
       FG_DISPATCH(density_full)(w.diff, n, d, p.factor(k), p.stride, m.offsets[k], out);
     } else {
@@ -60,10 +62,10 @@ void add_moments(const Prepared& p, const Sums& layout, int n, Workspace& w, dou
     double* const first = layout.first(sums, m) + std::int64_t{k} * d;
     double* const second = layout.second(sums, m) + k * layout.n_second;
     layout.mass(sums)[k] += FG_DISPATCH(sum_rows)(mass, n);
-    if (m.kind == Covariance::full) {
-      FG_DISPATCH(subtract_mean)(w.x, p.mean(k), n, d, w.diff);
-      FG_DISPATCH(multiply_rows)(w.diff, mass, n, d, w.weighted);
-      for (int i = 0; i < d; ++i) first[i] += FG_DISPATCH(sum_rows)(w.weighted + std::int64_t{i} * n, n);
+    if (m.kind == Covariance::full && d <= kFewFeatures) {
+      FG_DISPATCH(moments_few_features)(w.x, mass, n, d, p.mean(k), first, second);
+    } else if (m.kind == Covariance::full) {
+      FG_DISPATCH(weigh_rows)(w.x, p.mean(k), mass, n, d, w.diff, w.weighted, first);
       FG_DISPATCH(add_moments_full)(w.diff, w.weighted, n, d, second);
     } else {
       FG_DISPATCH(add_moments_diag)(w.x, mass, n, d, p.mean(k), first, layout.n_second ? second : nullptr);

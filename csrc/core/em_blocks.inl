@@ -3,6 +3,8 @@
 
 #include "core/em_vectors.inl"
 
+#include "core/em_few_features.inl"
+
 // out = offset - |factor' diff|^2 / 2; factor is d rows of `stride` columns, zero below the diagonal and past
 // d.
 void density_full(const double* diff, int n, int d, const double* factor, int stride, double offset,
@@ -146,9 +148,19 @@ void add_moments_full(const double* diff, const double* weighted, int n, int d, 
   }
 }
 
-void multiply_rows(const double* diff, const double* mass, int n, int d, double* weighted) {
+// diff = x - mean, weighted = mass diff, and first[i] += sum of weighted[i].
+void weigh_rows(const double* x, const double* mean, const double* mass, int n, int d, double* diff,
+                double* weighted, double* first) {
   for (int i = 0; i < d; ++i) {
-    for (int b = 0; b < n; ++b) weighted[i * n + b] = mass[b] * diff[i * n + b];
+    const Vec m = broadcast(mean[i]);
+    Vec total = {};
+    for (int b = 0; b < n; b += kWidth) {
+      const Vec apart = load(x + i * n + b) - m, moment = load(mass + b) * apart;
+      store(diff + i * n + b, apart);
+      store(weighted + i * n + b, moment);
+      total += moment;
+    }
+    first[i] += sum_lanes(total);
   }
 }
 

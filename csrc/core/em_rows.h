@@ -14,6 +14,8 @@ constexpr std::int64_t kMaxChunks = 64;
 constexpr std::int64_t kSmallWork =
     1 << 15;  // rows times components times features below which one thread is faster
 
+constexpr int kFewFeatures = 8;  // full covariances of so few features stay in registers
+
 inline int padded_features(int d) {
   return (d + 3) / 4 * 4;
 }

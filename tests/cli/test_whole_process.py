@@ -165,4 +165,5 @@ def test_a_run_takes_the_scan_two_label_volumes_and_little_more(tmp_path, test_d
     assert ended.returncode == 0, ended.stderr
     peak = 1024 * int(ended.stdout.split()[-1])
     size = sitk.ReadImage(str(path)).GetNumberOfPixels()
-    assert peak <= 2 * size + 2 * size + path.stat().st_size + 80e6
+    room = {"published": 80e6, "default": 92e6}[preset]  # on scans this small the fixed part of the default decides
+    assert peak <= 2 * size + 2 * size + path.stat().st_size + room

@@ -232,6 +232,9 @@ class AssignMethods:
             if rows.dtype.kind in "iu" and rows.shape[1] == 1 and int(rows.max()) - int(rows.min()) < MAX_TABLE:
                 values, weights = count_column(rows[:, 0], None)
                 rows = values[:, np.newaxis]
+        if weights is None and rows.dtype == np.float32:
+            # scikit-learn's score is the float32 mean of float32 log densities.
+            return float(self._assign_checked(rows, "log_density").mean()) * len(rows), float(len(rows))
         sums = []
         for begin in range(0, len(rows), _SUMMED_ROWS):
             part = slice(begin, begin + _SUMMED_ROWS)
