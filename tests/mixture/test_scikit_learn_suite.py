@@ -14,8 +14,10 @@ import pytest
 import scipy.sparse
 import sklearn
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import estimator_checks
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -159,6 +161,13 @@ def test_pipelines_and_searches(rows):
         make_pipeline(PassThrough(), FastGMM(random_state=0)), {"fastgmm__n_components": [1, 2, 3]}, n_jobs=2
     )
     assert search.fit(rows).best_params_ == {"fastgmm__n_components": 3}
+
+
+def test_set_output_is_that_of_the_pipeline(rows):
+    assert hasattr(FastGMM(), "set_output") == hasattr(GaussianMixture(), "set_output")
+    for kind in (GaussianMixture, FastGMM):
+        model = make_pipeline(StandardScaler(), kind(3, random_state=0)).set_output(transform="pandas")
+        assert model.fit(pandas.DataFrame(rows, columns=["a", "b"]))[-1].feature_names_in_.tolist() == ["a", "b"]
 
 
 def threads_of_this_process(model, X, y=None):

@@ -219,6 +219,10 @@ def test_given_parameters_survive_a_strict_json_file(covariance_type, tmp_path, 
     [
         (([1.0], [[0, 0]], [[[1, 0.5], [0, 1]]]), "covariances must be symmetric"),
         (([1.0], [[0, 0]], [[[np.nan, 0], [0, 1]]]), "covariances must be finite, got nan"),
+        (([1.0], [np.inf], [1]), "means must be finite, got inf"),
+        (([0.5, np.nan], [0, 1], [1, 1]), "weights must be finite, got nan"),
+        (([0.5, 0.5], [0, 1], [1, -1], "diag"), "^covariances must be positive .*got: Component 1 .*variance .-1"),
+        (([1.0], [[0, 0]], [[1, 2], [2, 1]], "tied"), "^covariances must be positive .*got: The tied covariance has"),
         (([1.0], [0], [1], "round"), "covariance_type must be one of .* got 'round'"),
     ],
 )

@@ -14,7 +14,13 @@ from sklearn.utils.validation import check_is_fitted
 from fastgmm._types import Float64Array, Int64Array
 from fastgmm.backends import choose_backend
 from fastgmm.mixture import _model_file
-from fastgmm.mixture._covariance import COVARIANCE_TYPES, Parameters, cholesky_of_precisions, covariance_shape
+from fastgmm.mixture._covariance import (
+    COVARIANCE_TYPES,
+    ILL_DEFINED,
+    Parameters,
+    cholesky_of_precisions,
+    covariance_shape,
+)
 from fastgmm.mixture._em import EMFit
 from fastgmm.mixture._fast_gmm.array_api import as_numpy, home_of
 from fastgmm.mixture._fast_gmm.init_checks import checked_means, checked_weights
@@ -96,7 +102,8 @@ class ModelMethods:
         Raises
         ------
         ValueError
-            For weights that do not add up to 1, shapes that do not fit, or covariances that are not positive.
+            For weights that do not add up to 1, shapes that do not fit, numbers that are not finite, or covariances
+            that are not positive (matrices: positive definite).
 
         Examples
         --------
@@ -106,6 +113,10 @@ class ModelMethods:
         """
         if covariance_type not in COVARIANCE_TYPES:
             raise ValueError(f"covariance_type must be one of {COVARIANCE_TYPES}, got {covariance_type!r}")
+        for name, given in (("weights", weights), ("means", means), ("covariances", covariances)):
+            numbers = np.asarray(given, np.float64)
+            if not np.all(np.isfinite(numbers)):
+                raise ValueError(f"{name} must be finite, got {numbers[~np.isfinite(numbers)][0]}")
         weights = checked_weights(weights, np.size(weights)).astype(np.float64)
         means = np.asarray(means, np.float64)
         means = means[:, np.newaxis] if means.ndim == 1 else means
@@ -114,8 +125,6 @@ class ModelMethods:
         covariances = np.asarray(covariances, np.float64)
         if covariances.shape != shape and not (means.shape[1] == 1 and covariances.size == math.prod(shape)):
             raise ValueError(f"covariances must have shape {shape} for {covariance_type!r}, got {covariances.shape}")
-        if not np.all(np.isfinite(covariances)):
-            raise ValueError(f"covariances must be finite, got {covariances[~np.isfinite(covariances)][0]}")
         if covariance_type in ("full", "tied") and not np.allclose(
             covariances.reshape(shape), np.swapaxes(covariances.reshape(shape), -1, -2)
         ):
@@ -123,7 +132,11 @@ class ModelMethods:
         covariances = covariances.reshape(shape)
         model: Any = cls(weights.size, covariance_type=covariance_type, **params)  # type: ignore[call-arg]
         model.n_features_in_ = means.shape[1]
-        factors = cholesky_of_precisions(covariances, covariance_type, weights)
+        try:
+            factors = cholesky_of_precisions(covariances, covariance_type, weights)
+        except ValueError as error:
+            found = str(error).removeprefix(ILL_DEFINED).strip()
+            raise ValueError(f"covariances must be positive (matrices: positive definite), got: {found}") from None
         model._store(EMFit(Parameters(weights, means, covariances, factors), [], True), np.dtype(np.float64))
         model.backend_, model.starts_ = choose_backend(model.backend), []
         fitted: Self = model

@@ -49,8 +49,12 @@ def training_rows(model: Any, X: Any, sample_weight: Any) -> tuple[Rows, np.dtyp
         values, counts = count_integers(X, weights, kernels)
         return counted_rows(model, values[:, np.newaxis], counts), np.dtype(np.float64)
     if model.allow_nan and has_missing(X, model.backend_):
-        if np.isnan(X).all(axis=0).any():
-            raise ValueError("every feature needs a value in at least one row, got a column of NaN only")
+        empty = np.flatnonzero(np.isnan(X).all(axis=0))
+        if empty.size:
+            raise ValueError(
+                "with allow_nan=True every feature of X needs a value in at least one row of weight above 0, got only "
+                f"NaN in column {empty[0]}; leave that column out"
+            )
         return MissingRows(X, weights, kernels, n_jobs), X.dtype
     if collapse and len(X):
         return counted_rows(model, *_distinct_rows(X, weights, kernels)), X.dtype
