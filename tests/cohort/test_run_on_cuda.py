@@ -99,6 +99,25 @@ class TestMemory:
         check_same_files(tmp_path, scans, fit=fit, allow_unordered=True)
         assert len(mapped) >= 4 * 3
 
+    def test_a_device_that_is_full_after_all_leaves_volumes_on_the_host(self, tmp_path, scans, stand_in, monkeypatch):
+        """Memory was free when it was asked for, and then it was not."""
+        full = stand_in.cuda.memory.OutOfMemoryError
+        empty, large = stand_in.empty, chest().size
+
+        def limited(shape, *given, **more):
+            if isinstance(shape, int) and shape >= large:
+                raise full(f"no {shape} bytes")
+            return empty(shape, *given, **more)
+
+        monkeypatch.setattr(stand_in, "empty", limited)
+        check_same_files(tmp_path, scans[:2])
+
+    def test_a_ring_of_three_page_locked_volumes(self, tmp_path, stand_in):
+        paths = [write_chest(tmp_path / f"s{k}.nrrd", seed=k) for k in range(8)]
+        stand_in._memory.pinned_bytes.clear()
+        run_cohort(paths, tmp_path / "out", settings=SMALL, backend="cuda", n_jobs=3)
+        assert 2 <= stand_in._memory.pinned_bytes.count(2 * chest().size) <= 3
+
     def test_buffers_are_allocated_once(self, tmp_path, stand_in):
         paths = [write_chest(tmp_path / f"s{k}.nrrd", seed=k) for k in range(8)]
         n_voxels, made = chest().size, []

@@ -34,6 +34,19 @@ def test_a_fit_equals_that_of_the_processor(cuda, covariance_type, n_features, d
     assert_same_model(ours, judge)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.int16], ids=["rows", "integers"])
+def test_rows_and_weights_of_any_layout(cuda, dtype):
+    X, weights = make_rows(3)
+    X, weights = (np.rint(10 * X).astype(dtype), weights) if dtype == np.int16 else (X, weights)
+    gaps = cuda.asarray(np.repeat(weights, 3))[::3]
+    judge = FastGMM(2, random_state=0).fit(X, sample_weight=weights)
+    for rows in (cuda.asarray(np.asfortranarray(X)), cuda.asarray(np.repeat(X, 2, axis=0))[::2], np.asfortranarray(X)):
+        w = gaps if is_device_array(rows) else np.repeat(weights, 3)[::3]
+        ours = FastGMM(2, random_state=0, backend="cuda").fit(rows, sample_weight=w)
+        assert_same_model(ours, judge)
+        np.testing.assert_array_equal(cuda.asnumpy(ours.predict(rows)), judge.predict(X))
+
+
 @pytest.mark.parametrize("init_params", STARTS)
 @pytest.mark.parametrize("n_features", [1, 3])
 def test_starts_are_those_of_the_processor(cuda, n_features, init_params):

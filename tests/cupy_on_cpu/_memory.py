@@ -10,6 +10,7 @@ _RUBBISH = 0xCD
 _GUARD = np.frombuffer(bytes(range(7, 7 + 128)), np.uint8)
 _allocations = weakref.WeakSet()
 pinned: list[weakref.ref] = []  # every piece of page-locked memory
+pinned_bytes: list[int] = []
 counted: list[int] = []  # bytes of every allocation
 # In a process under AddressSanitizer kernels may not even read the guards.
 _POISON = getattr(ctypes.CDLL(None), "__asan_poison_memory_region", None)
@@ -94,16 +95,19 @@ def alloc_pinned_memory(n_bytes: int):
     """Something with a buffer, as CuPy's pinned memory has."""
     memory = np.full(n_bytes, _RUBBISH, np.uint8)
     pinned.append(weakref.ref(memory))
+    pinned_bytes.append(n_bytes)
     return memory
 
 
 class UnownedMemory:
-    """Memory of others; here only page-locked memory, which kernels may read and write, too."""
+    """Memory of others, which the owner keeps: a piece of the device's, or page-locked, which kernels reach, too."""
 
     def __init__(self, ptr: int, size: int, owner, device_id: int = -1) -> None:
-        assert is_pinned(owner), "a kernel cannot reach this memory"
-        assert (ptr, size) == (owner.ctypes.data, owner.nbytes)
-        self.owner, self.data = owner, owner.reshape(-1).view(np.uint8)
+        pieces = [allocation.data for allocation in list(_allocations)] + _alive()
+        inside = [p for p in pieces if p.ctypes.data <= ptr and ptr + size <= p.ctypes.data + p.nbytes]
+        assert inside, "a kernel cannot reach this memory"
+        first = ptr - inside[0].ctypes.data
+        self.owner, self.data = owner, inside[0][first : first + size]
 
 
 class MemoryPointer:
@@ -114,9 +118,16 @@ class MemoryPointer:
         self.mem = mem
 
 
+def _alive() -> list[np.ndarray]:
+    return [memory for ref in pinned if (memory := ref()) is not None]
+
+
 def is_pinned(array: np.ndarray) -> bool:
-    alive = [memory for ref in pinned if (memory := ref()) is not None]
-    return any(np.may_share_memory(array, memory) for memory in alive)
+    return any(np.may_share_memory(array, memory) for memory in _alive())
+
+
+class OutOfMemoryError(MemoryError):
+    """The device has no room for an array."""
 
 
 _pool, _pinned_pool = MemoryPool(), PinnedMemoryPool()

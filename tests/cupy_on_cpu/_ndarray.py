@@ -38,6 +38,13 @@ def host_of(value):
     return value
 
 
+def layout(host: np.ndarray, order: str) -> str:
+    """The order, C or F, of a new array: "K" and "A" keep that of columns one after the other."""
+    if order in "KA":
+        return "F" if host.flags.fnc else "C"
+    return order
+
+
 def wrap(result, allocation=None):
     """An array of what NumPy returned; reductions and elements are arrays of no dimensions."""
     if isinstance(result, tuple):
@@ -109,6 +116,10 @@ class ndarray:  # noqa: N801
         return getattr(cupy_on_cpu, function.__name__)(*arguments, **options)
 
     def get(self, stream=None, order="C", out=None, blocking=True) -> np.ndarray:
+        if out is not None and not (isinstance(out, np.ndarray) and out.flags.c_contiguous):
+            raise RuntimeError("`out` cannot be specified when copying to non-contiguous ndarray")
+        if out is not None and (out.shape, out.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"shape or dtype differ: {out.shape} {out.dtype}, {self.shape} {self.dtype}")
         host = np.empty(self.shape, self.dtype, order=order) if out is None else out
         stream = stream or _streams.get_current_stream()
         _streams.copy_later(stream, self._host, host, is_upload=False)
@@ -121,6 +132,8 @@ class ndarray:  # noqa: N801
             raise TypeError(f"Only numpy.ndarray can be set to cupy.ndarray, got {type(array)}")
         if array.shape != self.shape or array.dtype != self.dtype:
             raise ValueError(f"shape or dtype differ: {array.shape} {array.dtype}, {self.shape} {self.dtype}")
+        if not self.flags.forc:
+            raise RuntimeError("Cannot set to non-contiguous array")
         pinned = is_pinned(array)
         _streams.copy_later(
             stream or _streams.get_current_stream(), self._host, array if pinned else array.copy(), is_upload=True
@@ -129,10 +142,11 @@ class ndarray:  # noqa: N801
     def copy(self, order="C") -> "ndarray":
         return self.astype(self.dtype, order=order)
 
-    def astype(self, dtype, order="C", casting=None, subok=None, copy=True) -> "ndarray":
-        if not copy and self.dtype == dtype and self.flags.c_contiguous:
+    def astype(self, dtype, order="K", casting=None, subok=None, copy=True) -> "ndarray":
+        is_laid = {"K": True, "A": self.flags.forc, "C": self.flags.c_contiguous, "F": self.flags.f_contiguous}
+        if not copy and self.dtype == dtype and is_laid[order]:
             return self
-        new = ndarray(self.shape, dtype)
+        new = ndarray(self.shape, dtype, order=layout(self._host, order))
         new._host[...] = host_of(self).astype(dtype)
         _streams.write(new._host)
         return new
@@ -237,7 +251,6 @@ _ARITHMETIC = [
     "xor",
     "lshift",
     "rshift",
-    "matmul",
 ]
 for _name in _ARITHMETIC:
     setattr(ndarray, f"__{_name}__", _binary(f"__{_name}__"))
@@ -275,7 +288,6 @@ for _name in [
     "nonzero",
     "take",
     "repeat",
-    "dot",
     "clip",
     "round",
     "flatten",

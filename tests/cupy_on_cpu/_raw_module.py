@@ -62,6 +62,8 @@ class RawModule:
     """`cupy.RawModule` of source text."""
 
     def __init__(self, *, code=None, path=None, options=(), backend="nvrtc", name_expressions=None, jitify=False):
+        if not isinstance(options, tuple):
+            raise TypeError(f"options must be a tuple, got {type(options).__name__}")
         if code is None or path is not None or name_expressions is not None:
             raise NotImplementedError('only code with extern "C" kernels')
         self.code, self.options = code, tuple(options)
@@ -103,7 +105,10 @@ class RawKernel:
 
     def __call__(self, grid, block, args, *, shared_mem=0, stream=None) -> None:
         dims = [(tuple(int(n) for n in dim) + (1, 1))[:3] for dim in (grid, block)]
+        if not isinstance(grid, tuple) or not isinstance(block, tuple):
+            raise TypeError(f"grid and block must be tuples, got {type(grid).__name__} and {type(block).__name__}")
         self._check_launch(dims, len(args), shared_mem)
+        _check_strides(self.name, args)
         held = [_held(self.name, i, *pair) for i, pair in enumerate(zip(args, self._parameters, strict=True))]
         pointers = (ctypes.c_void_p * len(held))(*(h.ctypes.data for h in held))
         with _streams.LOCK:
@@ -124,6 +129,16 @@ class RawKernel:
             raise ValueError(f"CUDA_ERROR_INVALID_VALUE: {self.name} with grid {grid}")
         if shared_mem > self._shared_limit:
             raise ValueError(f"CUDA_ERROR_INVALID_VALUE: {self.name} with {shared_mem} bytes of shared memory")
+
+
+def _check_strides(kernel: str, args) -> None:
+    """Raise for an array with gaps, or not in C order, whose strides in elements are not among the arguments."""
+    told = {int(value) for value in args if isinstance(value, np.integer)}
+    for index, value in enumerate(args):
+        if isinstance(value, ndarray) and value.size and not value.flags.c_contiguous:
+            strides = {s // value.itemsize for s, n in zip(value.strides, value.shape, strict=True) if n > 1}
+            if not strides <= told:
+                raise ValueError(f"{kernel}: argument {index} is not C-contiguous, and no argument tells its strides")
 
 
 def _held(kernel: str, index: int, value, parameter: _Parameter) -> np.ndarray:

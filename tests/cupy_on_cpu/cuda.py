@@ -2,7 +2,14 @@
 
 from types import SimpleNamespace
 
-from cupy_on_cpu._memory import MemoryPointer, MemoryPool, PinnedMemoryPool, UnownedMemory, alloc_pinned_memory
+from cupy_on_cpu._memory import (
+    MemoryPointer,
+    MemoryPool,
+    OutOfMemoryError,
+    PinnedMemoryPool,
+    UnownedMemory,
+    alloc_pinned_memory,
+)
 from cupy_on_cpu._streams import N_DEVICES, Device, Event, Stream, current_device, get_current_stream
 
 __all__ = [
@@ -20,6 +27,9 @@ __all__ = [
 
 class CUDARuntimeError(RuntimeError):
     """An error of the CUDA run time."""
+
+
+memory = SimpleNamespace(OutOfMemoryError=OutOfMemoryError)
 
 
 def get_elapsed_time(start: Event, end: Event) -> float:

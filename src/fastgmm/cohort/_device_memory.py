@@ -1,7 +1,7 @@
 """Memory of a run on a GPU, allocated once: blocks of the device and page-locked ones that copies pass through.
 
-A block goes back when the array that was handed out is no longer referred to; parts of it do not count, so hold the
-array itself. What has been asked of the streams until then may still use the block: who gets it next waits for that.
+A block goes back when the array that was handed out and all views of it are gone. What has been asked of the streams
+until then may still use the block: who gets it next waits for that.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ from fastgmm._types import Shape3
 _LEAST_SHARE = 2
 
 
+class Loan:
+    """What every array that shows a block refers to, views of views too."""
+
+
 class Blocks:
     """Blocks of one kind of memory; any thread may take.
 
@@ -28,28 +32,36 @@ class Blocks:
     ----------
     allocate : callable
         Returns a 1-D array of a number of bytes.
+    show : callable
+        Returns an array of a shape and dtype in a block that keeps a loan alive as long as itself or a view of it is.
     mark : callable
         Returns the events that tell when all that was asked for until now is done.
     """
 
-    def __init__(self, allocate: Callable[[int], Any], mark: Callable[[], list[Any]]) -> None:
-        self._allocate, self._mark = allocate, mark
-        self._lock = threading.Lock()
+    def __init__(
+        self,
+        allocate: Callable[[int], Any],
+        show: Callable[[Any, Loan, Shape3, np.dtype[Any]], Any],
+        mark: Callable[[], list[Any]],
+    ) -> None:
+        self._allocate, self._show, self._mark = allocate, show, mark
+        self._lock = threading.RLock()  # a block may go back while another is looked for, when garbage is collected
         self._free: list[tuple[Any, list[Any]]] = []
         self.n_bytes = 0
 
     def take(self, shape: Shape3, dtype: DTypeLike, wait: Callable[[Any], Any]) -> Any:
         """Return an array that is not set to anything; `wait` is called before with each event of its last use."""
-        n_bytes = math.prod(shape) * np.dtype(dtype).itemsize
+        kind = np.dtype(dtype)
+        n_bytes = math.prod(shape) * kind.itemsize
         block, events = self._fitting(n_bytes) or (None, [])
         if block is None:
             block = self._allocate(n_bytes)
             self.n_bytes += n_bytes
         for event in events:
             wait(event)
-        array = block[:n_bytes].view(dtype).reshape(shape)
-        weakref.finalize(array, self._give_back, block)
-        return array
+        loan = Loan()
+        weakref.finalize(loan, self._give_back, block).atexit = False
+        return self._show(block, loan, shape, kind)
 
     def _give_back(self, block: Any) -> None:
         events = self._mark()

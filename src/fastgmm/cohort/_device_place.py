@@ -20,10 +20,11 @@ from dataclasses import fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from fastgmm._types import Int16Array, Shape3, UInt8Array
 from fastgmm.cohort._arrival import Arrival
-from fastgmm.cohort._device_memory import Blocks
+from fastgmm.cohort._device_memory import Blocks, Loan
 from fastgmm.cohort._place import Place
 from fastgmm.io import Scan, ScanGeometry, ScanHeader, VolumeSink
 
@@ -45,8 +46,11 @@ class DevicePlace(Place):
         self._cupy = cupy
         self.device = cupy.cuda.Device()
         self.upload, self.compute, self.download = (cupy.cuda.Stream(non_blocking=True) for _ in range(3))
-        self.blocks = Blocks(lambda n: cupy.empty(n, np.uint8), self._mark)
-        self.pinned = Blocks(self._allocate_pinned, self._mark)
+        on_device = (lambda n: cupy.empty(n, np.uint8), self._show_on_device, self._mark)
+        page_locked = (self._allocate_pinned, _show_on_host, self._mark)
+        # Volumes and labels apart: each kind has blocks of its size, which the other would take out of turn.
+        self.volumes, self.label_volumes = Blocks(*on_device), Blocks(*on_device)
+        self.pinned_volumes, self.pinned_labels = Blocks(*page_locked), Blocks(*page_locked)
         self._mapped: dict[int, weakref.ref[Any]] = {}
 
     @contextlib.contextmanager
@@ -58,8 +62,8 @@ class DevicePlace(Place):
             finally:
                 for stream in (self.upload, self.compute, self.download):
                     stream.synchronize()
-                self.blocks.drop_free()
-                self.pinned.drop_free()
+                for blocks in (self.volumes, self.label_volumes, self.pinned_volumes, self.pinned_labels):
+                    blocks.drop_free()
 
     def sink(self, below_hu: int | None, backend: str, *, touches_ahead: bool) -> VolumeSink:
         """Return what sends slices up as they arrive."""
@@ -92,11 +96,8 @@ class DevicePlace(Place):
 
     def labels(self, shape: Shape3) -> UInt8Array:
         """Return memory for labels where kernels write them: on the device, or within reach where that is short."""
-        if self.is_roomy(shape):
-            on_device: UInt8Array = self.blocks.take(shape, np.uint8, self.compute.wait_event)
-            return on_device
-        within_reach: UInt8Array = self.mapped(self.pinned.take(shape, np.uint8, _wait))
-        return within_reach
+        labels: UInt8Array | None = self.on_device(self.label_volumes, shape, np.uint8, self.compute)
+        return self.mapped(self.pinned_labels.take(shape, np.uint8, _wait)) if labels is None else labels
 
     def fetch(self, labels: Any) -> Callable[[], UInt8Array]:
         """Begin to copy labels to page-locked memory, after what has been computed so far."""
@@ -105,7 +106,7 @@ class DevicePlace(Place):
             host, done = self._host_of(labels), computed
         else:
             self.download.wait_event(computed)
-            host = self.pinned.take(labels.shape, np.uint8, _wait)
+            host = self.pinned_labels.take(labels.shape, np.uint8, _wait)
             labels.get(stream=self.download, out=host, blocking=False)
             done = self.download.record()
 
@@ -127,11 +128,28 @@ class DevicePlace(Place):
         done.set_result(work(*arguments))
         return done
 
+    def on_device(self, blocks: Blocks, shape: Shape3, dtype: DTypeLike, stream: Any) -> Any:
+        """Return memory of the device for a stream, None where there is too little."""
+        if not self.is_roomy(shape):
+            return None
+        try:
+            return blocks.take(shape, dtype, stream.wait_event)
+        except self._cupy.cuda.memory.OutOfMemoryError:  # others took it since, or no piece is large enough
+            return None
+
     def mapped(self, host: Any) -> Any:
         """Return page-locked memory as an array that kernels read and write over the link."""
         self._mapped[host.ctypes.data] = weakref.ref(host)
-        memory = self._cupy.cuda.UnownedMemory(host.ctypes.data, host.nbytes, host, self.device.id)
-        return self._cupy.ndarray(host.shape, host.dtype, self._cupy.cuda.MemoryPointer(memory, 0))
+        return self._array_at(host.ctypes.data, host, host.shape, host.dtype)
+
+    def _show_on_device(self, block: Any, loan: Loan, shape: Shape3, dtype: np.dtype[Any]) -> Any:
+        return self._array_at(block.data.ptr, loan, shape, dtype)
+
+    def _array_at(self, address: int, owner: Any, shape: Shape3, dtype: np.dtype[Any]) -> Any:
+        """Return a CuPy array of memory at an address; its views keep the owner alive, too."""
+        n_bytes = math.prod(shape) * dtype.itemsize
+        memory = self._cupy.cuda.UnownedMemory(address, n_bytes, owner, self.device.id)
+        return self._cupy.ndarray(shape, dtype, self._cupy.cuda.MemoryPointer(memory, 0))
 
     def is_mapped(self, array: Any) -> bool:
         """Whether an array was made by `mapped`."""
@@ -169,10 +187,9 @@ class _UploadSink(VolumeSink):
         """Return memory that copies to the device are fast from, and choose where the voxels will be."""
         place = self._place
         with place.device, place.upload:
-            host: Int16Array = place.pinned.take(shape, np.int16, _wait)
-            if place.is_roomy(shape):
-                self._voxels = place.blocks.take(shape, np.int16, place.upload.wait_event)
-            else:
+            host: Int16Array = place.pinned_volumes.take(shape, np.int16, _wait)
+            self._voxels = place.on_device(place.volumes, shape, np.int16, place.upload)
+            if self._voxels is None:
                 self._voxels = place.mapped(host)
         return host
 
@@ -198,3 +215,10 @@ class _UploadSink(VolumeSink):
 
 def _wait(event: Any) -> None:
     event.synchronize()
+
+
+def _show_on_host(block: UInt8Array, loan: Loan, shape: Shape3, dtype: np.dtype[Any]) -> Any:
+    """Return a NumPy array whose base is the loan, at which the bases of its views end."""
+    interface = {"data": (block.ctypes.data, False), "shape": shape, "typestr": dtype.str, "version": 3}
+    loan.__array_interface__ = interface  # type: ignore[attr-defined]
+    return np.asarray(loan)

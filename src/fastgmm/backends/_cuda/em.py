@@ -105,7 +105,7 @@ def _run_launches(
     state, done = outcomes.get(), 0
     while done < max_iter and (running := (state[:, 1] == 0) & (state[:, 2] < 0)).any():
         steps = min(n_steps, max_iter - done)
-        lower_bounds = cupy.empty((n_fits, steps))
+        lower_bounds = cupy.zeros((n_fits, steps))  # all come down, also those of steps not taken
         fit_all(n_fits, *fixed, steps, mixtures, bounds, lower_bounds, outcomes)
         state, rows = outcomes.get(), lower_bounds.get()
         for i in np.flatnonzero(running):

@@ -56,7 +56,7 @@ def row_weights(sample_weight: Any, X: AnyArray) -> Float64Array:
     xp = array_module(X)
     if sample_weight is None or isinstance(sample_weight, Real):
         sample_weight = xp.full(len(X), 1.0 if sample_weight is None else float(sample_weight))
-    weights: Float64Array = sample_weight.astype(np.float64, copy=False)
+    weights: Float64Array = xp.ascontiguousarray(sample_weight, np.float64)  # astype keeps gaps between elements
     if weights.ndim != 1 or len(weights) != len(X):
         raise ValueError(f"sample_weight.shape == {weights.shape}, expected {(len(X),)}!")
     _check_finite(weights, False, "sample_weight")
