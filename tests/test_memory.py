@@ -1,5 +1,10 @@
 """Arrays whose memory is kept for the next one."""
 
+import os
+import platform
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -57,6 +62,31 @@ def test_free_neighbours_serve_one_larger_array():
     assert address(_memory.empty((1 << 24,), np.uint8)) == first
     del last
     assert _core.release_memory() in (1 << 23, 3 << 23)
+
+
+def resident_bytes():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_pages_are_made_without_a_change_to_what_is_in_them():
+    fastgmm.release_memory()
+    array, n_bytes = _memory.empty((1 << 26,), np.uint8), 1 << 26
+    array[5], array[-1] = 3, 4
+    before = resident_bytes()
+    made = _memory.make_pages(array)
+    assert (array[5], array[-1]) == (3, 4)
+    if made:
+        # Huge pages may have been made whole by the two writes.
+        assert resident_bytes() - before >= n_bytes - 2 * (2 << 20) - (1 << 20)
+    else:
+        assert tuple(map(int, platform.release().split(".")[:2])) < (5, 14)
+
+
+def test_pages_of_arrays_to_come_are_made():
+    fastgmm.release_memory()
+    _memory.touch((1 << 25,), np.uint8, 2)
+    assert _core.release_memory() == 1 << 26
 
 
 def test_no_more_than_a_gibibyte_is_kept():

@@ -34,6 +34,13 @@ Array<std::uint8_t> kept_bytes(std::int64_t n) {
   return Array<std::uint8_t>(n, memory, owner);
 }
 
+bool make_pages_of(const py::array& array) {
+  void* const memory = const_cast<void*>(array.data());
+  const std::size_t bytes = static_cast<std::size_t>(array.nbytes());
+  const py::gil_scoped_release nogil;
+  return fg::make_pages(memory, bytes);
+}
+
 }  // namespace
 }  // namespace fg
 
@@ -50,6 +57,10 @@ PYBIND11_MODULE(_core, m) {
   m.def("release_memory", &fg::release_memory, "Free the scratch blocks kept for reuse; return their bytes.");
   m.def("kept_bytes", &fg::kept_bytes, "An uninitialised array whose memory is kept for reuse.",
         fg::py::arg("n"));
+  m.def(
+      "make_pages", &fg::make_pages_of,
+      "Have the pages of a contiguous array made and keep what is in them; false where that cannot be done.",
+      fg::py::arg("array"));
   m.def("simd_level", [] { return fg::simd_name(fg::simd_level()); }, "The instruction set in use.");
   m.def("simd_supported", [] { return fg::simd_name(fg::simd_supported()); }, "The highest one here.");
   m.def(

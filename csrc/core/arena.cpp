@@ -19,7 +19,8 @@
 namespace fg {
 namespace {
 
-constexpr std::size_t kHugePage = std::size_t{1} << 21, kSmallUnit = std::size_t{1} << 16;
+constexpr std::size_t kPage = std::size_t{1} << 12, kHugePage = std::size_t{1} << 21,
+                      kSmallUnit = std::size_t{1} << 16;
 // More than this is not kept: about the labels and masks of a scan of 800 slices.
 constexpr std::size_t kMaxKept = std::size_t{1} << 30;
 
@@ -191,6 +192,22 @@ void* Scratch::take_bytes(std::size_t bytes) {
   void* memory = static_cast<char*>(block_) + used_;
   used_ += rounded;
   return memory;
+}
+
+bool make_pages(void* memory, std::size_t bytes) {
+#if defined(MADV_POPULATE_WRITE)
+  // Piece by piece, so that other threads that want memory wait for no more than one piece.
+  const std::uintptr_t first = reinterpret_cast<std::uintptr_t>(memory) / kPage * kPage;
+  const std::uintptr_t end = reinterpret_cast<std::uintptr_t>(memory) + bytes;
+  for (std::uintptr_t at = first; at < end; at += kHugePage) {
+    const std::size_t size = std::min<std::uintptr_t>(kHugePage, end - at);
+    if (madvise(reinterpret_cast<void*>(at), size, MADV_POPULATE_WRITE) != 0) return false;
+  }
+  return true;
+#else
+  (void)memory, (void)bytes;
+  return false;
+#endif
 }
 
 std::size_t release_memory() {

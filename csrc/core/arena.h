@@ -32,6 +32,10 @@ class Scratch {
   std::size_t size_, used_ = 0;
 };
 
+// Has the pages of some memory made, without a change to what is in them; false where the system cannot do
+// so.
+bool make_pages(void* memory, std::size_t bytes);
+
 // Frees every block that is not on lease; returns the bytes given back.
 std::size_t release_memory();
 

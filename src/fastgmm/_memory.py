@@ -40,6 +40,11 @@ def empty(shape: tuple[int, ...], dtype: Any, like: Any = None) -> AnyArray:
     return array
 
 
+def make_pages(array: AnyArray) -> bool:
+    """Have the pages of an array made while others may write to it; False where the system cannot do so."""
+    return _core is not None and _core.make_pages(array)
+
+
 def touch(shape: tuple[int, ...], dtype: Any, n: int) -> None:
     """Have the pages of n arrays made that are asked for later; nothing where no memory is kept."""
     n_bytes = n * math.prod(shape) * np.dtype(dtype).itemsize
@@ -48,4 +53,5 @@ def touch(shape: tuple[int, ...], dtype: Any, n: int) -> None:
     with contextlib.suppress(MemoryError):
         arrays = [empty(shape, dtype) for _ in range(n)]
         for array in arrays:
-            array.reshape(-1).view(np.uint8)[::_PAGE_BYTES] = 0
+            if not make_pages(array):
+                array.reshape(-1).view(np.uint8)[::_PAGE_BYTES] = 0

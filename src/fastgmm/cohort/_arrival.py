@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fastgmm._memory import empty, touch
+from fastgmm._memory import empty, make_pages, touch
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import AnyArray, Int16Array, Shape3
 from fastgmm.io import Scan, ScanHeader, VolumeSink
@@ -34,8 +34,8 @@ class Arrival:
 class AirSink(VolumeSink):
     """Compares the slices that have arrived; `air` is None until all have.
 
-    With `touches_ahead`, a thread has the pages of two label volumes made meanwhile: nothing else runs beside the
-    inflation of the first scan, and the masks and labels that follow find them warm.
+    With `touches_ahead`, a thread has the pages of the volume made before its voxels arrive, and those of two
+    label volumes: nothing else runs beside the inflation of the first scan, and what follows finds them warm.
     """
 
     def __init__(self, below_hu: int | None, backend: str, *, touches_ahead: bool = False) -> None:
@@ -52,7 +52,7 @@ class AirSink(VolumeSink):
         if self._below_hu is not None:
             self._found = PackedMask.empty(shape)
         if self._touches_ahead:
-            threading.Thread(target=touch, args=(shape, np.uint8, 2), daemon=True).start()
+            threading.Thread(target=_make_pages, args=(volume,), daemon=True).start()
         return volume
 
     def arrived(self, volume: Int16Array, n_slices: int) -> None:
@@ -67,3 +67,8 @@ class AirSink(VolumeSink):
         self._n_done = n_slices
         if n_slices == len(volume):
             self.air = self._found
+
+
+def _make_pages(volume: Int16Array) -> None:
+    make_pages(volume)
+    touch(volume.shape, np.uint8, 2)
