@@ -1,6 +1,7 @@
 #include "core/components.h"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -46,6 +47,48 @@ struct Slab {
   Index* component;       // per run
   Index first_component;  // of the slab, among those of all slabs
   Index n_components;
+};
+
+// A row and its runs' first bits, with the number of the last run that starts in a word before each.
+template <class Index>
+struct MarkedRow {
+  const std::uint64_t* words;
+  std::uint64_t* starts;
+  Index* last_before;
+};
+
+// The marks of the rows that the row at hand looks back at: as many as a plane has, and two.
+template <class Index>
+class MarkedRows {
+ public:
+  explicit MarkedRows(const MaskView& mask)
+      : n_words_(mask.words_per_row()),
+        n_rows_(mask.shape.ny + 2),
+        memory_(Scratch::cost<std::uint64_t>((n_rows_ + 1) * n_words_) +
+                Scratch::cost<Index>(n_rows_ * n_words_)),
+        starts_(memory_.take<std::uint64_t>((n_rows_ + 1) * n_words_)),
+        last_before_(memory_.take<Index>(n_rows_ * n_words_)),
+        zeros(starts_ + n_rows_ * n_words_) {
+    std::fill_n(starts_ + n_rows_ * n_words_, n_words_, std::uint64_t{0});
+  }
+  MarkedRow<Index> at(const std::uint64_t* words, std::int64_t row) const {
+    const std::int64_t at = row % n_rows_ * n_words_;
+    return {words, starts_ + at, last_before_ + at};
+  }
+
+ private:
+  std::int64_t n_words_, n_rows_;
+  Scratch memory_;
+  std::uint64_t* starts_;
+  Index* last_before_;
+
+ public:
+  const std::uint64_t* const zeros;  // a row without a voxel
+};
+
+// Two rows: a voxel set in both links them.
+struct RowPair {
+  const std::uint64_t *a, *b;
 };
 
 }  // namespace
@@ -124,8 +167,10 @@ class Runs final : public ComponentRuns {
       Index* first_run = run_memory_->take<Index>(end - begin + 1);
       slabs_.push_back({begin, end, first_run, run_memory_->take<Index>(n_runs[s]), 0, 0});
     }
-    parallel_for(n_slabs, n_threads_,
-                 [&](std::int64_t s, int) { FG_DISPATCH(label_slab<Index>)(mask_, neighbours, slabs_[s]); });
+    parallel_for(n_slabs, n_threads_, [&](std::int64_t s, int) {
+      const MarkedRows<Index> marked(mask_);
+      FG_DISPATCH(label_slab<Index>)(mask_, neighbours, slabs_[s], marked);
+    });
   }
 
   // Seams are joined in rounds (1-2 3-4 5-6 …, then 2-3 6-7 …, then 4-5 …), so that no two touch the same

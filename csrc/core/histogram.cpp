@@ -62,8 +62,10 @@ constexpr std::int64_t kMaxPending = std::numeric_limits<std::uint32_t>::max();
 template <class T>
 FG_HD void prefetch_under(const std::uint64_t* words, const T* voxels, std::int64_t n) {
   constexpr std::int64_t kLines = sizeof(T);  // cache lines of 64 voxels
-  for (std::int64_t i = 0; i < (n + 63) / 64 * kLines; ++i) {
-    if (words[i / kLines]) FG_PREFETCH(reinterpret_cast<const char*>(voxels) + 64 * i);
+  for (std::int64_t w = 0; w < (n + 63) / 64; ++w) {
+    if (!words[w]) continue;
+    for (std::int64_t i = 0; i < kLines; ++i)
+      FG_PREFETCH(reinterpret_cast<const char*>(voxels + 64 * w) + 64 * i);
   }
 }
 
@@ -79,11 +81,11 @@ struct Source {
         mask(m),
         stretches(volume.shape) {}
 
-  // Calls body(voxels, words, n) for each stretch of a task.
+  // Calls body(voxels, words, n) for each stretch of a task; `ahead`: asks for voxels that later rows need.
   template <class Body>
-  void visit(std::int64_t task, Body&& body) const {
+  void visit(std::int64_t task, Body&& body, bool ahead = true) const {
     stretches.visit(task, [&](std::int64_t z, std::int64_t y, std::int64_t x, std::int64_t n) {
-      if (mask && y + kRowsAhead < volume.shape.ny) {
+      if (ahead && mask && y + kRowsAhead < volume.shape.ny) {
         prefetch_under(mask->row(z, y + kRowsAhead) + x / 64, volume.row(z, y + kRowsAhead) + x, n);
       }
       body(volume.row(z, y) + x, mask ? mask->row(z, y) + x / 64 : nullptr, n);
@@ -97,9 +99,12 @@ std::vector<std::int64_t> task_starts(const Source<T>& source, int n_threads) {
   std::vector<std::int64_t> starts(source.stretches.n_tasks(), 0);
   const auto count = FG_DISPATCH(count_mask);
   parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int) {
-    source.visit(task, [&](const T*, const std::uint64_t* words, std::int64_t n) {
-      starts[task] += words ? count(words, (n + 63) / 64) : n;
-    });
+    source.visit(
+        task,
+        [&](const T*, const std::uint64_t* words, std::int64_t n) {
+          starts[task] += words ? count(words, (n + 63) / 64) : n;
+        },
+        false);
   });
   std::int64_t total = 0;
   for (std::int64_t& start : starts) {
@@ -161,16 +166,19 @@ std::vector<Bin> count_in_tables(const Source<T>& source, const Span& span, int 
     }
     int lane = static_cast<int>(starts[task] % n_lanes);
     Gathered<T> gathered(starts[task]);
-    source.visit(task, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
-      pending[worker] += n;
-      if (n_lanes != kLanes) {
-        lane = FG_DISPATCH(count_in_turn<T>)(voxels, words, n, low, lane, n_lanes, table);
-      } else if (words) {
-        FG_DISPATCH(gather<T>)(voxels, words, n, end - voxels, low, gathered, table);
-      } else {  // a whole task, which begins at a multiple of the lanes
-        FG_DISPATCH(count_lanes<T>)(voxels, 0, n, low, table);
-      }
-    });
+    source.visit(
+        task,
+        [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
+          pending[worker] += n;
+          if (n_lanes != kLanes) {
+            lane = FG_DISPATCH(count_in_turn<T>)(voxels, words, n, low, lane, n_lanes, table);
+          } else if (words) {
+            FG_DISPATCH(gather<T>)(voxels, words, n, end - voxels, kRowsAhead * n, low, gathered, table);
+          } else {  // a whole task, which begins at a multiple of the lanes
+            FG_DISPATCH(count_lanes<T>)(voxels, 0, n, low, table);
+          }
+        },
+        n_lanes != kLanes);
     FG_DISPATCH(count_gathered<T>)(gathered, true, low, table);
   });
   for (int worker = 0; worker < n_workers; ++worker) {

@@ -105,13 +105,20 @@ void count_gathered(Gathered<T>& gathered, bool all, std::uint32_t low, std::uin
   gathered.begin = 0;
 }
 
-// Gathers the voxels under the words, n_readable of which may be read, and counts what gets too much.
+// Gathers the voxels under the words, n_readable of which may be read, and counts what gets too much. What
+// lies `ahead` voxels after those of a word is asked for: a row of lung is too short for the processor to
+// foresee the next, and masks of neighbouring rows are alike.
 template <class T>
 void gather(const T* voxels, const std::uint64_t* words, std::int64_t n, std::int64_t n_readable,
-            std::uint32_t low, Gathered<T>& gathered, std::uint32_t* table) {
+            std::int64_t ahead, std::uint32_t low, Gathered<T>& gathered, std::uint32_t* table) {
+  constexpr std::int64_t kLines = sizeof(T);  // cache lines of 64 voxels
   for (std::int64_t i = 0; i < n; i += 64) {
     const std::uint64_t bits = words[i / 64];
     if (!bits) continue;
+    if (i + ahead + 64 <= n_readable) {
+      const char* const later = reinterpret_cast<const char*>(voxels + i + ahead);
+      for (std::int64_t k = 0; k < kLines; ++k) FG_PREFETCH(later + 64 * k);
+    }
     gathered.end += gather_64(voxels + i, bits, i + 128 <= n_readable, gathered.voxels + gathered.end);
     if (gathered.end >= Gathered<T>::kMany) count_gathered(gathered, false, low, table);
   }

@@ -37,9 +37,8 @@ FG_HD NeighbourRow neighbour_row(int i, int connectivity) {
 
 template <class Word>
 FG_HD long long count_starts(const Word* row, long long n_words) {
-  long long n = 0;
-  Word before = 0;
-  for (long long w = 0; w < n_words; before = row[w++]) n += count_ones(row[w] & ~step_right(row[w], before));
+  long long n = n_words ? count_ones(row[0] & ~(row[0] << 1)) : 0;
+  for (long long w = 1; w < n_words; w++) n += count_ones(row[w] & ~step_right(row[w], row[w - 1]));
   return n;
 }
 
