@@ -32,7 +32,7 @@ def build(folder: Path) -> Path:
 
     def compile_one(source: Path) -> Path:
         target = folder / f"{source.stem}.o"
-        subprocess.run([compiler, *FLAGS, f"-I{ROOT / 'csrc'}", "-c", source, "-o", target], check=True)
+        subprocess.run([compiler, *FLAGS, f"-I{ROOT / 'csrc'}", f"-I{ROOT}", "-c", source, "-o", target], check=True)
         return target
 
     with ThreadPoolExecutor(2) as pool:

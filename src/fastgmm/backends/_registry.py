@@ -29,6 +29,7 @@ _HOW_TO_GET = {
     "cuda": "pip install 'fastgmm[cuda13]' (or fastgmm[cuda12]) on a machine with an NVIDIA GPU and driver",
 }
 BACKENDS = tuple(_MODULES)
+_SIMD_LEVELS = ("baseline", "avx2", "avx512")
 _NOTE = Path(__file__).parent.parent / "_without_extension.txt"
 _loaded: dict[str, Backend | str] = {}
 
@@ -60,6 +61,8 @@ def choose_backend(name: str = "auto", *arrays: Any) -> str:
     if asked not in _MODULES:
         given = f"FASTGMM_BACKEND={asked}" if forced else repr(asked)
         raise ValueError(f"backend must be one of {', '.join(('auto', *BACKENDS))}, got {given}")
+    if asked == "cpp":
+        _check_simd()
     usable, reason = can_use(asked)
     if not usable:
         raise BackendUnavailableError(
@@ -70,6 +73,14 @@ def choose_backend(name: str = "auto", *arrays: Any) -> str:
         way_out = "cupy.asarray" if asked == "cuda" else "cupy.asnumpy"
         raise TypeError(f"backend {asked!r} does not take {memory} arrays; move them with {way_out}")
     return asked
+
+
+def _check_simd() -> None:
+    """Raise where FASTGMM_SIMD, which the extension reads when it is loaded, names no instruction set."""
+    forced = os.environ.get("FASTGMM_SIMD", "")
+    if forced and forced not in _SIMD_LEVELS:
+        names = ", ".join(_SIMD_LEVELS)
+        raise ValueError(f"FASTGMM_SIMD must be one of {names}, got {forced!r}; set it to one of them, or unset it")
 
 
 def backend_for(name: str, X: Any) -> str:
