@@ -36,7 +36,7 @@ def labels(case: str, state: str) -> Group:
     volume, packed = load(case).volume, lungs(case)
     mask, table = packed.to_array(), tissue_table()
     rolled = np.roll(table, 1 << 15)
-    edges = np.flatnonzero(np.diff(table)) + 1 - (1 << 15)
+    edges = (np.flatnonzero(np.diff(table)) + 1 - (1 << 15)).astype(np.int16)
     out = np.empty(volume.shape, np.uint8)
 
     def target():
@@ -49,6 +49,7 @@ def labels(case: str, state: str) -> Group:
         **ours(pipeline),
         "numpy table": Call(lambda: rivals.labels_numpy(volume, mask, rolled, target())),
         "numpy take": Call(lambda: rivals.labels_numpy_take(volume, mask, rolled, target())),
+        "numpy compares": Call(lambda: rivals.labels_compare(volume, mask, edges, target())),
         "numpy searchsorted": Call(lambda: rivals.labels_digitize(volume, mask, edges, target())),
         "scikit-learn": Call(lambda: rivals.labels_sklearn(volume, mask, target())),
     }
@@ -63,8 +64,15 @@ HISTOGRAM = Panel(
     strong=("numpy bincount",),
 )
 LABELS = Panel(
-    at_full_size_too=(*OURS_ROWS, "numpy table", "numpy take", "numpy searchsorted", "scikit-learn"),
-    strong=("numpy table", "numpy take"),
+    at_full_size_too=(
+        *OURS_ROWS,
+        "numpy table",
+        "numpy take",
+        "numpy compares",
+        "numpy searchsorted",
+        "scikit-learn",
+    ),
+    strong=("numpy table", "numpy take", "numpy compares"),
 )
 test_histogram = stage_test(counts, HISTOGRAM, CASES, cold=COLD_CASES, usual=(LARGE,))
 test_labels = stage_test(labels, LABELS, CASES, cold=COLD_CASES, usual=(LARGE,))

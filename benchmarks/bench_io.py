@@ -3,6 +3,7 @@
 import gzip
 
 import numpy as np
+import SimpleITK as sitk  # noqa: N813
 from harness.files import folder, scan_file
 from harness.inputs import LARGE, SCANS, load, lungs, tissue_table
 from harness.memory import floor_s
@@ -36,6 +37,7 @@ def reading(case: str, state: str) -> Group:
 def writing(case: str, state: str) -> Group:
     """Labels to a compressed file; everyone's file is read back and compared."""
     labels = apply_table(load(case).volume, tissue_table(), lungs(case))
+    image = sitk.GetImageFromArray(labels)
     scan, there = read_header(scan_file(case, "nii.gz")), folder()
 
     def ours():
@@ -47,8 +49,8 @@ def writing(case: str, state: str) -> Group:
 
     calls = {
         OURS: Call(ours, files.read_simpleitk),
-        "simpleitk": Call(lambda: files.write_simpleitk(there / "itk.nii.gz", labels), files.read_simpleitk),
-        "simpleitk level 1": Call(lambda: files.write_simpleitk(there / "itk.nii.gz", labels, 1), files.read_simpleitk),
+        "simpleitk": Call(lambda: files.write_simpleitk(there / "itk.nii.gz", image), files.read_simpleitk),
+        "simpleitk level 1": Call(lambda: files.write_simpleitk(there / "itk.nii.gz", image, 1), files.read_simpleitk),
         "nibabel": Call(lambda: files.write_nibabel(there / "nib.nii.gz", labels), files.read_simpleitk),
         "pynrrd": Call(lambda: files.write_pynrrd(there / "py.nrrd", labels), files.read_simpleitk),
         "pynrrd level 1": Call(lambda: files.write_pynrrd(there / "py.nrrd", labels, 1), files.read_simpleitk),

@@ -40,8 +40,12 @@ def draw(stage: str, lines: list[Line], folder: Path) -> Path:
         axis.set_visible(False)
     for axis, line in zip(axes.flat, lines, strict=False):
         _draw_bars(axis, line)
-    figure.suptitle(f"{stage}: median times in ms, warm", fontsize=9)
-    figure.supxlabel("blue: fastgmm, orange: rivals, grey: a part of the work, dashed: floor", fontsize=7)
+    figure.suptitle(f"{stage}: median times in milliseconds, warm (shorter is better)", fontsize=9)
+    bound = "inflating the file alone" if stage.startswith(("process", "ten scans")) else "the memory floor"
+    figure.supxlabel(
+        f"ms, logarithmic scale. Blue: fastgmm, orange: rivals, grey: (de)compression alone, dashed line: {bound}",
+        fontsize=7,
+    )
     path = folder / f"{'_'.join(filter(None, re.split('[^a-z0-9]+', stage.lower())))}.png"
     figure.savefig(path, dpi=90)
     plt.close(figure)
@@ -61,13 +65,15 @@ def _draw_bars(axis: Any, line: Line) -> None:
     floor_ms = [1e3 * line.floor_s] if line.floor_s else []
     for value in floor_ms:
         axis.axvline(value, color="black", linewidth=1, linestyle="--", zorder=3)
-    axis.barh(names, ms, color=colours)
+    axis.barh(names, ms, color=colours, height=0.7)
+    axis.set_ylim(-0.6, max(len(names), 3) - 0.4)
     for height, value in enumerate(ms):
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
         axis.text(value * 1.12, height, _ms(value), va="center", fontsize=7, bbox=box, zorder=4)
     axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
     low, high = min(ms + floor_ms) / 2, max(ms)
     axis.set_xlim(low, high * max(3, (high / low) ** 0.25))
-    note = f", floor {_ms(floor_ms[0])}" if floor_ms else ""
+    note = f", floor {_ms(floor_ms[0])} ms" if floor_ms else ""
     axis.set_title(f"{line.case}{note}", fontsize=8)
     axis.tick_params(labelsize=7)

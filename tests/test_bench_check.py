@@ -113,3 +113,17 @@ def test_the_table_names_the_fastest_rival_and_who_had_fewer_rounds():
     assert summary.table([line])[2] == (
         "| median | scan | warm | 1 | 2 | 2 |  | numpy | 20 | 10 | scipy (n=1) 3500, inflate isa-l 0.5 |"
     )
+
+
+def test_a_kernel_without_a_committed_count_is_named_and_not_compared(capsys):
+    new = {"compiler": "g++ 12", "counts": {"baseline": {"median": 1000, "flood": 7}}}
+    assert check.worse_counts(new, COUNTS) == ([], 1)
+    assert capsys.readouterr().out.startswith("instructions of flood (baseline) have no committed count")
+
+
+def test_the_fallback_is_compared_too():
+    new = run(row("fastgmm", 0.002), row("fastgmm numba", 0.012), row("numpy", 0.020))
+    old = run(row("fastgmm", 0.002), row("fastgmm numba", 0.008), row("numpy", 0.020))
+    assert [s.split(": ")[1].split(" was")[0] for s in check.worse_ratios(new, old)[0]] == [
+        "fastgmm numba over numpy", "fastgmm numba over floor",
+    ]  # fmt: skip

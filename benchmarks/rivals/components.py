@@ -11,7 +11,19 @@ def keep(labels, sizes, boxes, min_voxels, at_border):
     chosen = sizes >= min_voxels
     if not at_border:
         chosen &= (boxes[:, 1] > 0) & (boxes[:, 2] > 0) & (boxes[:, 4] < ny) & (boxes[:, 5] < nx)
-    return np.concatenate([[False], chosen])[labels]
+    return _select(labels, np.flatnonzero(chosen) + 1, len(sizes))
+
+
+def _select(labels, numbers, n):
+    """The mask of the components of these numbers: comparisons where they are few, else a table."""
+    if 0 < len(numbers) <= 3:
+        mask = labels == numbers[0]
+        for number in numbers[1:]:
+            mask |= labels == number
+        return mask
+    table = np.zeros(n + 1, bool)
+    table[numbers] = True
+    return table[labels]
 
 
 def keep_cc3d(mask, min_voxels, at_border):

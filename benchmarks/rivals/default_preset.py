@@ -16,15 +16,35 @@ def _steps(radius):
     return tuple(1 / (r + 0.5) for r in radius)
 
 
-def _within_edt(mask, radius):
-    """Whether a voxel of the mask lies in the ball around each voxel, by edt."""
+def _squares_edt(mask, radius, black_border=False):
+    """The squared distance to the nearest unset voxel in units of the ball, by edt."""
     import edt
 
-    return edt.edtsq(~mask, anisotropy=_steps(radius), parallel=N_THREADS) <= _JUST_ABOVE_1
+    return edt.edtsq(mask, anisotropy=_steps(radius), black_border=black_border, parallel=N_THREADS)
 
 
-def _within_scipy(mask, radius):
-    return scipy.ndimage.distance_transform_edt(~mask, sampling=_steps(radius)) <= _JUST_ABOVE_1
+def _inner(radius):
+    return tuple(slice(r, -r or None) for r in radius)
+
+
+def erode(mask, radius):
+    """Erosion; outside is unset, which is edt's black border."""
+    return _squares_edt(mask, radius, black_border=True) > _JUST_ABOVE_1
+
+
+def open_ball(mask, radius):
+    """Opening; outside is unset."""
+    return _squares_edt(~erode(mask, radius), radius) <= _JUST_ABOVE_1
+
+
+def close_ball(mask, radius):
+    """Closing with an empty margin, which the dilation needs to reach into."""
+    far = np.pad(~mask, [(r, r) for r in radius], constant_values=True)
+    return erode(_squares_edt(far, radius) <= _JUST_ABOVE_1, radius)[_inner(radius)]
+
+
+def _distances_scipy(mask, radius):
+    return scipy.ndimage.distance_transform_edt(mask, sampling=_steps(radius))
 
 
 def _padded(mask, radius):
@@ -32,37 +52,21 @@ def _padded(mask, radius):
     return np.pad(mask, margin), tuple(slice(r + 1, -r - 1) for r in radius)
 
 
-def erode(mask, radius, within=_within_edt):
-    """Erosion; outside is unset."""
-    padded, inner = _padded(mask, radius)
-    return ~within(~padded, radius)[inner]
-
-
-def open_ball(mask, radius, within=_within_edt):
-    """Opening; outside is unset."""
-    padded, inner = _padded(mask, radius)
-    return within(~within(~padded, radius), radius)[inner]
-
-
-def close_ball(mask, radius, within=_within_edt):
-    """Closing with an empty margin."""
-    padded, inner = _padded(mask, radius)
-    return ~within(~within(padded, radius), radius)[inner]
-
-
 def erode_scipy(mask, radius):
-    """With SciPy's transform."""
-    return erode(mask, radius, _within_scipy)
+    """With SciPy's transform, which needs the border outside to be there."""
+    return (_distances_scipy(np.pad(mask, 1), radius) > _JUST_ABOVE_1)[1:-1, 1:-1, 1:-1]
 
 
 def open_scipy(mask, radius):
     """With SciPy's transform."""
-    return open_ball(mask, radius, _within_scipy)
+    return _distances_scipy(~erode_scipy(mask, radius), radius) <= _JUST_ABOVE_1
 
 
 def close_scipy(mask, radius):
     """With SciPy's transform."""
-    return close_ball(mask, radius, _within_scipy)
+    padded, inner = _padded(mask, radius)
+    dilated = _distances_scipy(~padded, radius) <= _JUST_ABOVE_1
+    return (_distances_scipy(dilated, radius) > _JUST_ABOVE_1)[inner]
 
 
 def close_skimage(mask, radius):

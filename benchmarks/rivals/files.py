@@ -74,9 +74,9 @@ def inflate_only(path):
     return n_bytes
 
 
-def write_simpleitk(path, labels, level=-1):
-    """SimpleITK; -1 is its usual level of compression."""
-    sitk.WriteImage(sitk.GetImageFromArray(labels), path, useCompression=True, compressionLevel=level)
+def write_simpleitk(path, image, level=-1):
+    """SimpleITK from its own image, without the copy that an array would need; -1 is its usual level of compression."""
+    sitk.WriteImage(image, path, useCompression=True, compressionLevel=level)
     return path
 
 

@@ -8,8 +8,10 @@ LOWEST_HU, HIGHEST_HU = -1024, 3071
 
 
 def count_numpy(volume, mask):
-    """NumPy's bincount of what the mask selects."""
-    return np.bincount(volume[mask].astype(np.int64) - LOWEST_HU, minlength=HIGHEST_HU - LOWEST_HU + 1)
+    """NumPy's bincount of what the mask selects, which is a copy that may be changed."""
+    values = volume[mask]
+    values -= np.int16(LOWEST_HU)
+    return np.bincount(values, minlength=HIGHEST_HU - LOWEST_HU + 1)
 
 
 def count_numpy_unique(volume, mask):
@@ -50,6 +52,20 @@ def labels_numpy_take(volume, mask, rolled, out):
     """The same without selecting: look everything up, then clear what is outside."""
     np.take(rolled, volume.view(np.uint16), out=out, mode="clip")
     np.multiply(out, mask.view(np.uint8), out=out)
+    return out
+
+
+def labels_compare(volume, mask, edges, out):
+    """Comparisons with the class borders, added up slice by slice in the cache; slices without the mask are cleared."""
+    for values, inside, labels in zip(volume, mask, out, strict=True):
+        if not inside.any():
+            labels[...] = 0
+            continue
+        np.greater_equal(values, edges[0], out=labels.view(bool))
+        for edge in edges[1:]:
+            labels += (values >= edge).view(np.uint8)
+        labels += np.uint8(1)
+        labels *= inside.view(np.uint8)
     return out
 
 

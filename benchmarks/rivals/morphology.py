@@ -137,12 +137,12 @@ def close_edt(mask, radii):
     import edt
 
     for radius in radii:
-        # The ball reaches `radius` beyond the mask, and what is outside must stay outside of the second transform.
-        padded = np.pad(mask, radius + 1)
+        # The ball reaches `radius` beyond the mask; what is farther out is unset, as a black border has it.
+        far = np.pad(~mask, radius, constant_values=True)
         limit = squared_radius(radius)
-        dilated = edt.edtsq(~padded, parallel=N_THREADS) <= limit
-        closed = edt.edtsq(dilated, parallel=N_THREADS) > limit
-        mask = closed[(slice(radius + 1, -radius - 1),) * 3]
+        dilated = edt.edtsq(far, parallel=N_THREADS) <= limit
+        closed = edt.edtsq(dilated, black_border=True, parallel=N_THREADS) > limit
+        mask = closed[(slice(radius, -radius),) * 3]
     return mask
 
 

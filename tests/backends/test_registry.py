@@ -86,7 +86,7 @@ def test_the_error_is_a_runtime_error_of_ours():
 def test_a_wrong_instruction_set_is_refused_with_the_known_ones(monkeypatch):
     monkeypatch.delenv("FASTGMM_BACKEND", raising=False)
     monkeypatch.setenv("FASTGMM_SIMD", "AVX2")
-    with pytest.raises(ValueError, match="FASTGMM_SIMD must be one of baseline, avx2, avx512, got 'AVX2'; .*unset it"):
+    with pytest.raises(ValueError, match=r"FASTGMM_SIMD must be one of baseline, avx2, avx512, got 'AVX2'; .*unset it"):
         choose_backend()
     assert choose_backend("reference") == "reference"
     for right in ("", "baseline", "avx512"):
