@@ -7,7 +7,6 @@
 #include <exception>
 #include <mutex>
 #include <thread>
-#include <vector>
 
 #if !defined(_WIN32)
 #include <pthread.h>
@@ -64,11 +63,14 @@ class Pool {
     {
       std::lock_guard<std::mutex> lock(mutex_);
       while (static_cast<int>(workers_.size()) < n_helpers) {
-        std::thread worker([this] { work(); });
-        workers_.push_back(worker.native_handle());
-        worker.detach();
+        workers_.emplace_back();
+        std::thread thread([this, &worker = workers_.back()] { work(worker); });
+        workers_.back().handle = thread.native_handle();
+        thread.detach();
       }
-      for (const auto worker : workers_) job.places.send_elsewhere(worker);
+      for (const Worker& worker : workers_) {
+        if (worker.waits) job.places.send_elsewhere(worker.handle);
+      }
       for (int i = 0; i < n_helpers; i++) tickets_.push_back(&job);
     }
     ticket_ready_.notify_all();
@@ -81,10 +83,17 @@ class Pool {
   std::mutex& mutex() { return mutex_; }
 
  private:
-  void work() {
+  struct Worker {
+    std::thread::native_handle_type handle{};
+    bool waits = false;  // guarded by the mutex, as the handle
+  };
+
+  void work(Worker& self) {
     std::unique_lock<std::mutex> lock(mutex_);
     for (;;) {
+      self.waits = true;
       ticket_ready_.wait(lock, [this] { return !tickets_.empty(); });
+      self.waits = false;
       Job& job = *tickets_.front();
       tickets_.pop_front();
       job.running++;
@@ -109,7 +118,7 @@ class Pool {
   std::mutex mutex_;
   std::condition_variable ticket_ready_, job_left_;
   std::deque<Job*> tickets_;
-  std::vector<std::thread::native_handle_type> workers_;
+  std::deque<Worker> workers_;  // their addresses stay
 };
 
 Pool* g_pool = nullptr;
