@@ -63,12 +63,11 @@ std::vector<std::int64_t> task_starts(const Source<T>& source, int n_threads) {
   std::vector<std::int64_t> starts(source.stretches.n_tasks(), 0);
   const auto count = FG_DISPATCH(count_mask);
   parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int) {
-    source.visit(
-        task,
-        [&](const T*, const std::uint64_t* words, std::int64_t n) {
-          starts[task] += words ? count(words, (n + 63) / 64) : n;
-        },
-        false);
+    std::int64_t n_here = 0;
+    source.visit(task, false, [&](const T*, const std::uint64_t* words, std::int64_t n) {
+      n_here += words ? count(words, (n + 63) / 64) : n;
+    });
+    starts[task] = n_here;
   });
   std::int64_t total = 0;
   for (std::int64_t& start : starts) {
@@ -93,7 +92,7 @@ Span measure_span(const Source<T>& source, int n_threads) {
   std::vector<Ends> ends(n_threads);
   const auto find = FG_DISPATCH(find_span<T>);
   parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int worker) {
-    source.visit(task, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
+    source.visit(task, true, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
       find(voxels, words, n, &ends[worker].low, &ends[worker].high);
     });
   });
@@ -105,6 +104,29 @@ Span measure_span(const Source<T>& source, int n_threads) {
   return all.low > all.high ? Span{0, -1} : Span{all.low, all.high};
 }
 
+// Adds a task's voxels, the first of which has the running index `start`, to a table; returns how many it
+// looked at.
+template <class T>
+std::int64_t count_task(const Source<T>& source, std::int64_t task, std::int64_t start, std::uint32_t low,
+                        int n_lanes, std::uint32_t* table) {
+  const T* const end = source.volume.voxels + source.volume.shape.count();
+  int lane = static_cast<int>(start % n_lanes);
+  Gathered<T> gathered(start);
+  std::int64_t n_here = 0;
+  source.visit(task, n_lanes != kLanes, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
+    n_here += n;
+    if (n_lanes != kLanes) {
+      lane = FG_DISPATCH(count_in_turn<T>)(voxels, words, n, low, lane, n_lanes, table);
+    } else if (words) {
+      FG_DISPATCH(gather<T>)(voxels, words, n, end - voxels, kRowsAhead * n, low, gathered, table);
+    } else {  // a whole task, which begins at a multiple of the lanes
+      FG_DISPATCH(count_lanes<T>)(voxels, 0, n, low, table);
+    }
+  });
+  FG_DISPATCH(count_gathered<T>)(gathered, true, low, table);
+  return n_here;
+}
+
 template <class T>
 std::vector<Bin> count_in_tables(const Source<T>& source, const Span& span, int n_phases, int n_lanes,
                                  int n_threads) {
@@ -114,13 +136,12 @@ std::vector<Bin> count_in_tables(const Source<T>& source, const Span& span, int 
   Scratch scratch(n_workers * Scratch::cost<std::uint32_t>(size));
   std::uint32_t* const tables = scratch.take<std::uint32_t>(n_workers * size);
   std::vector<std::int64_t> pending(n_workers,
-                                    -1);  // voxels counted since the table was emptied; -1: not in use yet
+                                    -1);  // counted since the table was emptied; -1: not in use yet
   const std::vector<std::int64_t> starts =
       n_phases == 1 ? std::vector<std::int64_t>(n_tasks, 0) : task_starts(source, n_threads);
 
   Totals totals(span.size(), n_phases, n_lanes);
   const auto low = static_cast<std::uint32_t>(span.low);
-  const T* const end = source.volume.voxels + source.volume.shape.count();
   parallel_for(n_tasks, n_workers, [&](std::int64_t task, int worker) {
     std::uint32_t* const table = tables + worker * size;
     if (pending[worker] < 0 || pending[worker] > kMaxPending - Stretches::kVoxelsPerTask) {
@@ -128,22 +149,8 @@ std::vector<Bin> count_in_tables(const Source<T>& source, const Span& span, int 
       std::fill(table, table + size, 0u);
       pending[worker] = 0;
     }
-    int lane = static_cast<int>(starts[task] % n_lanes);
-    Gathered<T> gathered(starts[task]);
-    source.visit(
-        task,
-        [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
-          pending[worker] += n;
-          if (n_lanes != kLanes) {
-            lane = FG_DISPATCH(count_in_turn<T>)(voxels, words, n, low, lane, n_lanes, table);
-          } else if (words) {
-            FG_DISPATCH(gather<T>)(voxels, words, n, end - voxels, kRowsAhead * n, low, gathered, table);
-          } else {  // a whole task, which begins at a multiple of the lanes
-            FG_DISPATCH(count_lanes<T>)(voxels, 0, n, low, table);
-          }
-        },
-        n_lanes != kLanes);
-    FG_DISPATCH(count_gathered<T>)(gathered, true, low, table);
+    // Once a task: workers would fight for the cache line at every row.
+    pending[worker] += count_task(source, task, starts[task], low, n_lanes, table);
   });
   for (int worker = 0; worker < n_workers; ++worker) {
     if (pending[worker] > 0) totals.add(tables + worker * size);
@@ -157,7 +164,7 @@ std::vector<Bin> count_by_sorting(const Source<T>& source, const Span& span, int
   std::vector<KeyCounts> counts(n_threads);
   parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int worker) {
     std::uint64_t phase = starts[task] % n_phases;
-    source.visit(task, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
+    source.visit(task, true, [&](const T* voxels, const std::uint64_t* words, std::int64_t n) {
       for (std::int64_t i = 0; i < n; ++i) {
         if (words && !(words[i / 64] >> i % 64 & 1)) continue;
         counts[worker].add(static_cast<std::uint64_t>(voxels[i] - span.low) * n_phases + phase);
@@ -197,7 +204,7 @@ void apply_table(VolumeView<const std::int16_t> volume, const std::uint8_t* tabl
       source.volume.shape.nx % 16 == 0 && should_stream(out.voxels, source.volume.shape.count());
   const auto look = streamed ? FG_DISPATCH(look_up<true>) : FG_DISPATCH(look_up<false>);
   parallel_for(source.stretches.n_tasks(), n_threads, [&](std::int64_t task, int) {
-    source.visit(task, [&](const std::int16_t* voxels, const std::uint64_t* words, std::int64_t n) {
+    source.visit(task, true, [&](const std::int16_t* voxels, const std::uint64_t* words, std::int64_t n) {
       look(voxels, words, n, labels, out.voxels + (voxels - volume.voxels));
     });
     if (streamed) end_stream();

@@ -36,7 +36,7 @@ struct Source {
 
   // Calls body(voxels, words, n) for each stretch of a task; `ahead`: asks for voxels that later rows need.
   template <class Body>
-  void visit(std::int64_t task, Body&& body, bool ahead = true) const {
+  void visit(std::int64_t task, bool ahead, Body&& body) const {
     stretches.visit(task, [&](std::int64_t z, std::int64_t y, std::int64_t x, std::int64_t n) {
       if (ahead && mask && y + kRowsAhead < volume.shape.ny) {
         prefetch_under(mask->row(z, y + kRowsAhead) + x / 64, volume.row(z, y + kRowsAhead) + x, n);
