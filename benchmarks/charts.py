@@ -34,7 +34,7 @@ def draw(stage: str, lines: list[Line], folder: Path) -> Path:
     n_columns = min(_MOST_COLUMNS, len(lines))
     n_rows = -(-len(lines) // n_columns)
     n_bars = max(len(line.medians) for line in lines)
-    size = (3.4 * n_columns + 0.6, n_rows * (0.24 * n_bars + 1.0) + 0.5)
+    size = (max(3.4 * n_columns + 0.6, 6.6), n_rows * (0.24 * n_bars + 1.0) + 0.5)
     figure, axes = plt.subplots(n_rows, n_columns, figsize=size, squeeze=False, layout="constrained")
     for axis in axes.flat[len(lines) :]:
         axis.set_visible(False)
@@ -43,7 +43,7 @@ def draw(stage: str, lines: list[Line], folder: Path) -> Path:
     figure.suptitle(f"{stage}: median times in milliseconds, warm (shorter is better)", fontsize=9)
     bound = "inflating the file alone" if stage.startswith(("process", "ten scans")) else "the memory floor"
     figure.supxlabel(
-        f"ms, logarithmic scale. Blue: fastgmm, orange: rivals, grey: (de)compression alone, dashed line: {bound}",
+        f"Logarithmic scale. Blue: fastgmm, orange: rivals, grey: (de)compression alone, dashed line: {bound}",
         fontsize=7,
     )
     path = folder / f"{'_'.join(filter(None, re.split('[^a-z0-9]+', stage.lower())))}.png"
@@ -57,6 +57,7 @@ def _ms(value: float) -> str:
 
 
 def _draw_bars(axis: Any, line: Line) -> None:
+    from matplotlib.ticker import LogLocator
     from summary import is_ours
 
     names = sorted(line.medians, key=line.medians.__getitem__, reverse=True)
@@ -71,7 +72,8 @@ def _draw_bars(axis: Any, line: Line) -> None:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
         axis.text(value * 1.12, height, _ms(value), va="center", fontsize=7, bbox=box, zorder=4)
     axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.6g}")
+    axis.xaxis.set_major_locator(LogLocator(numticks=6))
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:g} ms" if value < 1000 else f"{value / 1000:g} s")
     low, high = min(ms + floor_ms) / 2, max(ms)
     axis.set_xlim(low, high * max(3, (high / low) ** 0.25))
     note = f", floor {_ms(floor_ms[0])} ms" if floor_ms else ""
