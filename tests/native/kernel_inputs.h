@@ -10,9 +10,9 @@
 namespace kernels {
 
 // A ball-shaped lung of noise, ragged at the ends of words.
-constexpr fg::Shape kShape{40, 96, 130};
+constexpr fg::Shape kShape{32, 64, 130};
 constexpr std::int64_t kWords = (kShape.nx + 63) / 64;
-constexpr std::int64_t kRows = 20000;
+constexpr std::int64_t kRows = 6000;
 constexpr int kMostFeatures = 12;
 
 using Words = std::vector<std::uint64_t>;
@@ -48,7 +48,7 @@ struct Inputs {
 
  private:
   static double distance(std::int64_t z, std::int64_t y, std::int64_t x) {
-    const double dz = (z - 19.5) / 18, dy = (y - 47.5) / 40, dx = (x - 64.5) / 55;
+    const double dz = (z - 15.5) / 14, dy = (y - 31.5) / 27, dx = (x - 64.5) / 55;
     return std::sqrt(dz * dz + dy * dy + dx * dx);
   }
   void fill_volumes() {
