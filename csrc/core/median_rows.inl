@@ -15,8 +15,7 @@
 // t; one whose box holds the lowest label only is filled, and so is a block of 64 columns. Cost: size_z +
 // size_y + size_x byte operations per voxel and threshold that occurs near it; the input is read once from
 // memory, the output written once. (Counting in bit slices, carry-save, has fewer operations but turns bytes
-// into bits and back and shifts across words; measured on the same labels it took 1.4 times as long with
-// AVX-512, 1.5 times without.)
+// into bits and back and shifts across words: docs/performance.md has what it took.)
 
 template <int N>
 void count_above(const std::uint8_t* const* rows, std::uint8_t threshold, std::uint8_t* __restrict counts,
