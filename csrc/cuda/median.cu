@@ -91,13 +91,17 @@ struct Counts {
 
 __device__ __forceinline__ void load_tile(const Labels& source, const Tile& tile, unsigned* quads,
                                           unsigned* occurs) {
+  unsigned told = 0;  // labels below 32 that this thread has entered: nobody reads what others are changing
   for (int i = threadIdx.x; i < tile.n_rows() * kQuads; i += kThreads) {
     const unsigned four = source.quad(source.row(tile, i / kQuads), tile.x - kMargin + 4 * (i % kQuads));
     quads[i] = four;
     for (int k = 0; k < 4; k++) {
       const unsigned label = four >> 8 * k & 255;
       if (k > 0 && label == (four & 255)) continue;
-      if (!(cu_load(occurs + label / 32) >> label % 32 & 1)) atomicOr(occurs + label / 32, 1u << label % 32);
+      const unsigned bit = 1u << label % 32;
+      if (label < 32 && told & bit) continue;
+      if (label < 32) told |= bit;
+      atomicOr(occurs + label / 32, bit);
     }
   }
 }

@@ -6,6 +6,8 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from cohort.chests import SPACING_MM, chest, write_chest
 
+from fastgmm.cli import info
+
 
 @pytest.fixture
 def chest_file(tmp_path):
@@ -152,3 +154,10 @@ def test_label_prints_the_files_and_what_failed(fastgmm, chest_file, tmp_path):
     lines = ended.out.splitlines()
     assert lines[2].split(maxsplit=1) == ["a", "a_lungs.nrrd, a_labels.nrrd, a_median.nrrd"]
     assert lines[3].split() == ["missing", "failed"]
+
+
+@pytest.mark.parametrize("wheel", ["cupy", "cupy-cuda12x", "cupy-cuda13x"])
+def test_info_knows_cupy_by_any_of_its_names(fastgmm, monkeypatch, wheel):
+    real = info.metadata.version
+    monkeypatch.setattr(info.metadata, "version", lambda name: "14.2.0" if name == wheel else real(name))
+    assert json.loads(fastgmm("info", "--json").out)["packages"]["cupy"] == "14.2.0"

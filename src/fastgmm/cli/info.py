@@ -12,7 +12,9 @@ from typing import Any
 from fastgmm.cli import _options
 from fastgmm.cli._tables import print_json
 
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "SimpleITK", "isal", "pydicom", "pillow", "rich", "numba", "cupy")
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "SimpleITK", "isal", "pydicom", "pillow", "rich", "numba")
+# CuPy's wheels are named after the release of CUDA.
+_CUPY = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +64,12 @@ def _versions() -> dict[str, Any]:
         "fastgmm": _version("fastgmm"),
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": {name: _version(name) for name in _PACKAGES} | {"cupy": _cupy_version()},
     }
+
+
+def _cupy_version() -> str | None:
+    return next(filter(None, map(_version, _CUPY)), None)
 
 
 def _version(package: str) -> str | None:
