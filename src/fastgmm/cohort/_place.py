@@ -20,8 +20,8 @@ from fastgmm.lung import LungSegmentation
 class Place:
     """The machine's memory: nothing moves."""
 
-    # How many scans are read before they are asked for, each by a thread: with one, a processor waits now and then.
-    ahead = 2
+    # How many scans are read before they are asked for, each by a thread.
+    ahead = 1
 
     def at_work(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context in which the calling thread computes."""
