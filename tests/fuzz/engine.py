@@ -111,13 +111,17 @@ def fuzz(
     rng, coverage = np.random.default_rng(seed), Coverage(traced)
     kept: list[bytes] = []
     n_places = n_runs = 0
-    while n_runs < len(inputs) or go_on():
-        content = inputs[n_runs] if n_runs < len(inputs) else mutated(rng, kept or inputs)
-        present.write_bytes(content)
-        reached = coverage.run(target, content)
-        if reached > n_places:
-            kept.append(content)
-        n_places = reached
-        n_runs += 1
+    # Kept open: closing a file that was emptied makes some systems write it to the disk at once.
+    with present.open("wb", buffering=0) as file:
+        while n_runs < len(inputs) or go_on():
+            content = inputs[n_runs] if n_runs < len(inputs) else mutated(rng, kept or inputs)
+            file.seek(0)
+            file.write(content)
+            file.truncate()
+            reached = coverage.run(target, content)
+            if reached > n_places:
+                kept.append(content)
+            n_places = reached
+            n_runs += 1
     present.unlink(missing_ok=True)
     return kept, n_runs
