@@ -30,10 +30,9 @@ RANDOM_START = "the random starts draw one number per row, so repeated rows are 
 
 @pytest.mark.slow
 @pytest.mark.skipif(OLD, reason="the suite of scikit-learn 1.9 is the one to pass")
-@pytest.mark.parametrize("kernels", ["cpp", "numba"])
-def test_scikit_learns_own_tests_pass(kernels, tmp_path):
+def test_scikit_learns_own_tests_pass(backend, tmp_path):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    switches = {"SKLEARN_RUN_FLOAT32_TESTS": "1", "SCIPY_ARRAY_API": "1", "FASTGMM_BACKEND": kernels}
+    switches = {"SKLEARN_RUN_FLOAT32_TESTS": "1", "SCIPY_ARRAY_API": "1", "FASTGMM_BACKEND": backend}
     paths = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])}
     options = ["-q", "-p", "rebind_gaussian_mixture", "-p", "no:cacheprovider", "-c", str(tmp_path / "pytest.ini")]
     run = subprocess.run(
