@@ -24,9 +24,9 @@ def test_every_example_has_an_expected_output():
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_example(name, tmp_path):
     picture = tmp_path / "picture.png"
-    run = subprocess.run(
-        [sys.executable, str(EXAMPLES / name), str(picture)], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
+    # A library may have changed the locale of this process: both sides say what they speak.
+    command = [sys.executable, "-X", "utf8", str(EXAMPLES / name), str(picture)]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 0, run.stderr
     assert re.search(EXPECTED[name], run.stdout), run.stdout
     assert picture.stat().st_size > 5000
