@@ -74,10 +74,10 @@ def commands(shape: tuple[int, ...]) -> dict[str, list[str]]:
     me = [sys.executable, str(HERE / "gpu.py")]
     found = {name: [*me, "--section", name, "--shape", *map(str, shape)] for name in SECTIONS}
     tests = [str(HERE.parent / "tests" / name) for name in TESTS]
-    pytest = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
-    found["tests"] = [*pytest, "--maxfail=5", *tests]
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    found["tests"] = [*pytest, "-n", str(min(os.cpu_count() or 1, 8)), "--maxfail=5", *tests]
     tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
-    small = [*pytest, str(HERE.parent / "tests" / SANITIZED)]
+    small = [*pytest, "-n", "0", str(HERE.parent / "tests" / SANITIZED)]
     for name in TOOLS if tool else ():
         found[f"sanitizer {name}"] = [str(tool), "--tool", name, "--error-exitcode", "9", *small]
     return found

@@ -18,11 +18,11 @@ from gpu_sections.inputs import thorax
 from gpu_sections.rows import Row, attempt, predicted, timed_ms
 
 SPACING_MM = (1.0, 0.7, 0.7)
-N_SCANS = 3
+N_SCANS = 4
 
 
 def pipeline(shape: tuple[int, int, int]) -> list[Row]:
-    """Time the steps of a scan together, and runs of both backends, whose files must be the same."""
+    """Time the steps of a scan, and what a further one adds to runs of both backends, whose files must be the same."""
     name = "all kernels of a scan"
     row = Row("pipeline", name, predicted_ms=predicted(name, shape))
     rows = [attempt(row, lambda: _on_device(shape))]
@@ -36,7 +36,9 @@ def pipeline(shape: tuple[int, int, int]) -> list[Row]:
                     return _run(paths, Path(folder) / f"{settings.preset}-{backend}", backend, settings, files)
 
                 who = f"fastgmm, {backend}"
-                rows.append(attempt(Row("pipeline", f"a scan of a run, preset {settings.preset}", who), measure))
+                rows.append(
+                    attempt(Row("pipeline", f"a further scan of a run, preset {settings.preset}", who), measure)
+                )
     return rows
 
 
@@ -78,11 +80,14 @@ def _scans(folder: Path, shape: tuple[int, int, int]) -> list[Path]:
 def _run(
     paths: list[Path], out: Path, backend: str, settings: LungSettings, files: dict[str, Any]
 ) -> tuple[float, str]:
-    start = perf_counter()
-    result = run_cohort(paths, out, settings=settings, backend=backend, preview=False)
-    seconds = perf_counter() - start
-    if result.failures:
-        raise RuntimeError(result.failures[0].error)
+    seconds = []
+    for given, folder in ((paths[:1], out / "one"), (paths, out / "all")):
+        start = perf_counter()
+        result = run_cohort(given, folder, settings=settings, backend=backend, preview=False)
+        seconds.append(perf_counter() - start)
+        if result.failures:
+            raise RuntimeError(result.failures[0].error)
+    out = out / "all"
     files[backend] = {path.name: path.read_bytes() for path in out.iterdir()}
     assert all(found == files[backend] for found in files.values()), "files differ between the backends"
-    return 1e3 * seconds / len(paths), "files as the CPU's" if len(files) > 1 else "the judge"
+    return 1e3 * (seconds[1] - seconds[0]) / (len(paths) - 1), "files as the CPU's" if len(files) > 1 else "the judge"

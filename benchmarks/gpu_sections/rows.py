@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+
 FULL_SHAPE = (827, 512, 512)
 # Milliseconds for FULL_SHAPE on a card with about 4.3 TB/s; derived in docs/gpu.md.
 PREDICTED_MS = {
@@ -13,6 +15,7 @@ PREDICTED_MS = {
     "opening": 0.08,
     "components and selection": 0.4,
     "closing 30 + 20": 4.2,
+    "closing 30 + 20 in the lungs' box": 1.7,
     "histogram": 0.25,
     "labels": 0.2,
     "median": 0.2,
@@ -20,6 +23,17 @@ PREDICTED_MS = {
     "upload of a volume": 8.7,
 }
 ROUNDS = 7
+# A kernel that keeps the device busy while a call is queued behind it, so that the queue is full when time starts.
+_BUSY = """
+namespace fg {
+extern "C" __global__ void __launch_bounds__(1) busy(long long n, unsigned* out) {
+  unsigned x = 1;
+  for (long long i = 0; i < n; i++) x = x * 1664525u + 1013904223u;
+  *out = x;
+}
+}
+"""
+_BUSY_TURNS = 1_200_000  # some 3 ms
 
 
 @dataclass
@@ -37,13 +51,18 @@ class Row:
 
 
 def timed_ms(call: Callable[[], Any], rounds: int = ROUNDS) -> float:
-    """Return the least time of a call on the device, after one that warms up."""
+    """Return the least time of a call on the device, after one that warms up.
+
+    What the host spends on launches counts only after the call has waited for the device.
+    """
     import cupy
 
+    busy, unused = cupy.RawModule(code=_BUSY).get_function("busy"), cupy.empty(1, np.uint32)
     call()
     times = []
     for _ in range(rounds):
         start, end = cupy.cuda.Event(), cupy.cuda.Event()
+        busy((1,), (1,), (np.int64(_BUSY_TURNS), unused))
         start.record()
         call()
         end.record()
