@@ -86,7 +86,7 @@ class Moment:
 
 
 def test_a_ring_grows_before_anyone_waits_and_gives_up_other_sizes():
-    show, given_up = lambda block, loan, shape, dtype: [block.size, loan], []  # noqa: E731
+    show, given_up = lambda block, loan, shape, dtype: [block.size, loan], []
     blocks = Blocks(
         lambda n: np.empty(n, np.uint8), show, lambda: [Moment()], ring=2, discard=lambda: given_up.append(1)
     )
