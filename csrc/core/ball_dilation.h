@@ -14,6 +14,7 @@ struct Dilation {
   Corner shift;
   const ReachTable& reach;
   std::uint64_t flip;  // xor-ed to the result
+  bool keeps = false;  // every voxel set in the target is known to be set in the result
 };
 
 void dilate(const Dilation& dilation, int n_threads);

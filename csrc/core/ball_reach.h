@@ -17,12 +17,17 @@ struct Reach {
 
 // The planes that each room adds to the next wider one.
 struct ReachTable {
+  Ball ball;
   std::int64_t rz, ry, rx, plane_stride;
   std::vector<Reach> reaches;
   std::vector<std::int64_t> begins;  // by rx - h
 
-  explicit ReachTable(const Ball& ball)
-      : rz(ball.rz), ry(ball.ry), rx(ball.rx), plane_stride((kChunkRows + 2 * ball.ry + 7) / 8 * 8 + 8) {
+  explicit ReachTable(const Ball& ball_)
+      : ball(ball_),
+        rz(ball.rz),
+        ry(ball.ry),
+        rx(ball.rx),
+        plane_stride((kChunkRows + 2 * ball.ry + 7) / 8 * 8 + 8) {
     std::vector<std::int64_t> widest(ry + 1, -1);
     for (std::int64_t h = rx; h >= 0; --h) {
       begins.push_back(static_cast<std::int64_t>(reaches.size()));

@@ -97,7 +97,7 @@ void close_ball(MaskView mask, const Ball& ball, MaskOut out, int n_threads) {
   const ReachTable reach(ball);
   copy_to_columns(mask, {box.z0, box.y0, box.first_word()}, 0, set, n_threads);
   dilate({set, unset, {-ball.rz, -ball.ry, -margin}, reach, kOnes}, n_threads);
-  dilate({unset, set, {ball.rz, ball.ry, margin}, reach, kOnes}, n_threads);
+  dilate({unset, set, {ball.rz, ball.ry, margin}, reach, kOnes, true}, n_threads);
   copy_from_columns(set, box, out, n_threads);
 }
 

@@ -1,5 +1,6 @@
 """Kernels on masks, judged by SciPy and SimpleITK."""
 
+import balls_by_distance
 import numpy as np
 import SimpleITK
 from fuzz.source import DTYPES, Source, as_array, assert_equal
@@ -44,18 +45,26 @@ BALLS = {
         m, r, lambda p: _filtered(SimpleITK.BinaryErode, p, r, 0.0, 1.0, False)
     ),
 }
+LARGE_BALLS = {
+    "binary_closing_ball": balls_by_distance.closed,
+    "binary_opening_ball": balls_by_distance.opened,
+    "binary_dilation_ball": balls_by_distance.dilated,
+    "binary_erosion_ball": balls_by_distance.eroded,
+}
 
 
 def balls(source: Source) -> None:
-    """Closing, opening, dilation and erosion with balls of equal and unequal radii."""
+    """Closing, opening, dilation and erosion with balls of equal and unequal radii, large ones too."""
     machine, name = source.machine(), source.pick(list(BALLS))
-    large = source.integer(0, 7) == 7
-    shape = source.shape(3000 if large else 20_000)
-    highest = 32 if large else 9
-    radius = (source.integer(0, highest),) * 3 if source.flag() else tuple(source.integer(0, highest) for _ in range(3))
+    lowest, highest, max_voxels = source.pick([(0, 9, 20_000), (19, 24, 20_000), (0, 32, 3000), (19, 63, 300)])
+    shape = source.shape(max_voxels)
+    radius = tuple(source.integer(lowest, highest) for _ in range(3))
+    if source.flag():
+        radius = radius[:1] * 3
     mask = source.mask(shape)
     found = getattr(volume, name)(source.given_mask(mask), radius, **machine)
-    assert_equal(found, BALLS[name](mask, radius) if mask.size else mask)
+    judge = (LARGE_BALLS if lowest else BALLS)[name]
+    assert_equal(found, judge(mask, radius) if mask.size else mask)
 
 
 def _scipy_table(mask, connectivity):

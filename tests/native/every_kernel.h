@@ -117,6 +117,10 @@ inline const std::map<std::string, Kernel> kAll{
                           int n) { fg::open_ball(mask(in.lungs), {2, 2, 2}, mask_out(out.words), n); }},
     {"closing_ball_10", [](const Inputs& in, Outputs& out,
                            int n) { fg::close_ball(mask(in.lungs), {10, 10, 10}, mask_out(out.words), n); }},
+    {"closing_ball_20_21_22",
+     [](const Inputs& in, Outputs& out, int n) {
+       fg::close_ball(mask(in.seeds), {20, 21, 22}, mask_out(out.words), n);
+     }},
     {"erosion_ball_4_9_9", [](const Inputs& in, Outputs& out,
                               int n) { fg::erode_ball(mask(in.lungs), {4, 9, 9}, mask_out(out.words), n); }},
     {"dilation_ball_3_2_5",
