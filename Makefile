@@ -29,8 +29,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/python -m mypy
 	$(BIN)/clang-format --dry-run --Werror $(wildcard csrc/*/*.h csrc/*/*.cpp csrc/*/*.inl csrc/*/*.cu tests/native/*.cpp tests/fuzz/*.cpp)
 
+# SANITIZE="address thread cuda" names the parts to run.
 sanitize: $(VENV)/.installed-dev
-	PYTHON=$(CURDIR)/$(BIN)/python bash .ci/sanitize
+	PYTHON=$(CURDIR)/$(BIN)/python bash .ci/sanitize $(SANITIZE)
 
 # FASTGMM_FUZZ_SECONDS (600) of processor time for each target; FUZZ="median flood" names some.
 fuzz: $(VENV)/.installed-dev

@@ -74,3 +74,31 @@ def test_a_block_may_go_back_while_another_is_looked_for():
     taken = blocks.take(SHAPE, np.uint8, print)
     assert taken[0].size == 120
     assert len(blocks._free) == 1
+
+
+class Moment:
+    """An event that is over once somebody has waited for it."""
+
+    done = False
+
+    def synchronize(self):
+        self.done = True
+
+
+def test_a_ring_grows_before_anyone_waits_and_gives_up_other_sizes():
+    show, given_up = lambda block, loan, shape, dtype: [block.size, loan], []
+    blocks = Blocks(
+        lambda n: np.empty(n, np.uint8), show, lambda: [Moment()], ring=2, discard=lambda: given_up.append(1)
+    )
+    blocks.take((100,), np.uint8, print)
+    waited = []
+    held = blocks.take((100,), np.uint8, waited.append)
+    assert (blocks.n_blocks, waited) == (2, [])
+    again = blocks.take((90,), np.uint8, waited.append)
+    assert (blocks.n_blocks, len(waited), again[0], given_up) == (2, 1, 100, [])
+    again.clear()
+    large = blocks.take((300,), np.uint8, waited.append)
+    assert (blocks.n_blocks, blocks.n_bytes, len(waited), given_up) == (2, 400, 1, [1])
+    del held, large
+    blocks.drop_free()
+    assert (blocks.n_blocks, blocks.n_bytes) == (0, 0)

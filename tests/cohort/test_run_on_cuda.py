@@ -1,8 +1,11 @@
 """Runs on a GPU, or what stands in for one: the files of the CPU, streams in order, memory used again."""
 
+import threading
+import weakref
+
 import numpy as np
 import pytest
-from cohort.chests import SMALL, chest, write_chest
+from cohort.chests import SHAPE, SMALL, chest, write_chest
 
 from fastgmm.cohort import _device_place, fit_cohort, label_cohort, measure_cohort, run_cohort
 from fastgmm.cohort._device_place import DevicePlace
@@ -89,6 +92,41 @@ class TestFiles:
             assert rows[0] == rows[1]
 
 
+class RingWatch:
+    """Sizes of the page-locked volumes as they are allocated, and how many exist at a time.
+
+    wait_for : int
+        How many the consumer waits for when it receives its first scan.
+    """
+
+    def __init__(self, monkeypatch, wait_for=0):
+        self.sizes, self.most_at_once = [], 0
+        self._blocks, self._enough = [], threading.Semaphore(0)
+        begin, receive = DevicePlace.__init__, DevicePlace.receive
+
+        def watched(place):
+            begin(place)
+            allocate = place.pinned_volumes._allocate
+            place.pinned_volumes._allocate = lambda n_bytes: self._note(allocate(n_bytes))
+
+        def held(place, arrival):
+            nonlocal wait_for
+            for _ in range(wait_for):
+                assert self._enough.acquire(timeout=60), f"only {self.sizes} were allocated"
+            wait_for = 0
+            return receive(place, arrival)
+
+        monkeypatch.setattr(DevicePlace, "__init__", watched)
+        monkeypatch.setattr(DevicePlace, "receive", held)
+
+    def _note(self, block):
+        self.sizes.append(block.size)
+        self._blocks.append(weakref.ref(block))
+        self.most_at_once = max(self.most_at_once, sum(ref() is not None for ref in self._blocks))
+        self._enough.release()
+        return block
+
+
 @pytest.mark.usefixtures("small_groups")
 class TestMemory:
     @pytest.mark.parametrize("fit", [False, True])
@@ -112,11 +150,37 @@ class TestMemory:
         monkeypatch.setattr(stand_in, "empty", limited)
         check_same_files(tmp_path, scans[:2])
 
-    def test_a_ring_of_three_page_locked_volumes(self, tmp_path, stand_in):
-        paths = [write_chest(tmp_path / f"s{k}.nrrd", seed=k) for k in range(8)]
-        stand_in._memory.pinned_bytes.clear()
-        run_cohort(paths, tmp_path / "out", settings=SMALL, backend="cuda", n_jobs=3)
-        assert 2 <= stand_in._memory.pinned_bytes.count(2 * chest().size) <= 3
+    @pytest.mark.parametrize("is_short", [False, True])
+    def test_a_ring_of_three_page_locked_volumes(self, tmp_path, stand_in, monkeypatch, is_short):
+        """The first scan is not computed before the threads have memory for all that they may read ahead."""
+        if is_short:
+            monkeypatch.setattr(stand_in.cuda.runtime, "memGetInfo", lambda: (100_000, 1 << 33))
+        ring = RingWatch(monkeypatch, wait_for=3)
+        paths = [write_chest(tmp_path / f"s{k}.nrrd", seed=k) for k in range(7)]
+        result = run_cohort(paths, tmp_path / "out", settings=SMALL, backend="cuda", n_jobs=3, preview=False)
+        assert len(result.rows) == 7
+        assert ring.sizes == [2 * chest().size] * 3
+
+    @pytest.mark.parametrize("is_short", [False, True])
+    def test_scans_of_different_shapes_share_the_ring(self, tmp_path, stand_in, monkeypatch, is_short):
+        """Each shape takes less than half the memory of the one before; the small ones have no lungs."""
+        if is_short:
+            monkeypatch.setattr(stand_in.cuda.runtime, "memGetInfo", lambda: (100_000, 1 << 33))
+        ring = RingWatch(monkeypatch)
+        shapes = [SHAPE, (16, 40, 50), (10, 30, 36), (6, 24, 24), (4, 16, 20), SHAPE]
+        paths = [write_chest(tmp_path / f"s{k}.nrrd", seed=k, shape=shape) for k, shape in enumerate(shapes)]
+        result = check_same_files(tmp_path, paths, preview=False)
+        assert len(result.rows) >= 2
+        assert len(ring.sizes) > 3
+        assert ring.most_at_once <= 3
+
+    def test_short_memory_does_not_keep_the_cohort(self, tmp_path, stand_in, monkeypatch):
+        monkeypatch.setattr(stand_in.cuda.runtime, "memGetInfo", lambda: (100_000, 1 << 33))
+        ring = RingWatch(monkeypatch)
+        paths = [write_chest(tmp_path / f"s{k}.nrrd", seed=k) for k in range(6)]
+        options = {"settings": SMALL, "fit": True, "allow_unordered": True, "preview": False}
+        run_cohort(paths, tmp_path / "out", backend="cuda", n_jobs=3, **options)
+        assert len(ring.sizes) <= 3
 
     def test_buffers_are_allocated_once(self, tmp_path, stand_in):
         paths = [write_chest(tmp_path / f"s{k}.nrrd", seed=k) for k in range(8)]

@@ -1,11 +1,17 @@
 """Machine code by NVRTC from its wheel, and what it says of each kernel; needs no device."""
 
 import ctypes
+import hashlib
+import json
+import os
 import re
 import struct
+import tempfile
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
+
+CACHE = Path(__file__).parents[2] / "build" / "nvrtc"
 
 _INFO = re.compile(
     r"Function properties for (\w+)\n.*?(\d+) bytes stack frame, (\d+) bytes spill stores, (\d+) bytes spill loads\n"
@@ -30,7 +36,20 @@ def library() -> ctypes.CDLL:
 
 
 def compiled(source: str, options: tuple[str, ...], arch: str) -> dict[str, Resources]:
-    """Compile to machine code; the resources of each kernel by name."""
+    """The resources of each kernel by name, kept under the hash of all they depend on: several processes ask."""
+    asked = repr((source, options, arch, metadata.version("nvidia-cuda-nvrtc"), _INFO.pattern, Resources._fields))
+    kept = CACHE / f"{hashlib.sha256(asked.encode()).hexdigest()[:32]}.json"
+    if not kept.exists():
+        found = _compile(source, options, arch)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=CACHE, delete=False) as file:
+            json.dump(found, file)
+        os.replace(file.name, kept)
+    return {name: Resources(*numbers) for name, numbers in json.loads(kept.read_text()).items()}
+
+
+def _compile(source: str, options: tuple[str, ...], arch: str) -> dict[str, Resources]:
+    """Compile to machine code."""
     nvrtc, program = library(), ctypes.c_void_p()
     assert nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernels.cu", 0, None, None) == 0
     flags = [f"--gpu-architecture={arch}", "--ptxas-options=-v", *options]

@@ -50,7 +50,9 @@ class DevicePlace(Place):
         page_locked = (self._allocate_pinned, _show_on_host, self._mark)
         # Volumes and labels apart: each kind has blocks of its size, which the other would take out of turn.
         self.volumes, self.label_volumes = Blocks(*on_device), Blocks(*on_device)
-        self.pinned_volumes, self.pinned_labels = Blocks(*page_locked), Blocks(*page_locked)
+        unlock = cupy.get_default_pinned_memory_pool().free_all_blocks
+        self.pinned_volumes = Blocks(*page_locked, ring=1 + self.ahead, discard=unlock)
+        self.pinned_labels = Blocks(*page_locked, discard=unlock)
         self._mapped: dict[int, weakref.ref[Any]] = {}
 
     @contextlib.contextmanager
@@ -81,10 +83,10 @@ class DevicePlace(Place):
 
     def stays(self, arrival: Arrival, n_scans: int) -> bool:
         """Whether there is room for this scan and for those that will be on the device beside it."""
+        if self.is_mapped(arrival.voxels):
+            return n_scans == 1
         n_voxels = math.prod(arrival.scan.shape)
-        return self.is_mapped(arrival.voxels) or self._free_bytes() >= n_voxels * (
-            self.ahead * _VOLUME_BYTES + _WORK_BYTES
-        )
+        return self._free_bytes() >= n_voxels * (self.ahead * _VOLUME_BYTES + _WORK_BYTES)
 
     def is_roomy(self, shape: Shape3) -> bool:
         """Whether a scan of this shape fits on the device as a whole."""
