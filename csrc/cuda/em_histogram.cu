@@ -32,7 +32,7 @@ struct Bins {
   const double* values;
   const double* counts;
   Share* shares;
-  int n;
+  long long n;
 };
 
 struct Parameters {
@@ -104,7 +104,7 @@ __device__ void add_group(const Bins& bins, const Component* parts, int first, d
                           double* totals) {
   double sums[kSums] = {};
 #pragma unroll 1
-  for (int j = threadIdx.x; j < bins.n; j += kLanes) {
+  for (long long j = threadIdx.x; j < bins.n; j += kLanes) {
     const double x = bins.values[j];
     const Share share =
         first == 0 ? share_of(parts, x, bins.counts[j], lanes, sums[kSums - 1]) : bins.shares[j];
@@ -160,7 +160,7 @@ __device__ int m_step(const double* totals, double reg_covar, double variance_fl
 __device__ double total_count(const Bins& bins, double* lanes) {
   CU_SHARED(double, total, [1]);
   double sums[1] = {};
-  for (int j = threadIdx.x; j < bins.n; j += kLanes) sums[0] += bins.counts[j];
+  for (long long j = threadIdx.x; j < bins.n; j += kLanes) sums[0] += bins.counts[j];
   reduce(sums, lanes, total);
   return total[0];
 }
@@ -183,8 +183,7 @@ extern "C" __global__ void __launch_bounds__(kLanes, 1)
   const long long fit = blockIdx.x, begin = spans[2 * fit];
   long long* const outcome = outcomes + 3 * fit;
   if (outcome[1] || outcome[2] >= 0) return;
-  const Bins bins{values + begin, counts + begin, shares + fit * shares_per_fit,
-                  static_cast<int>(spans[2 * fit + 1] - begin)};
+  const Bins bins{values + begin, counts + begin, shares + fit * shares_per_fit, spans[2 * fit + 1] - begin};
   double* const first = mixtures + 4 * K * fit;
   const Parameters p{first, first + K, first + 2 * K, first + 3 * K};
   const double mass = total_count(bins, lanes);

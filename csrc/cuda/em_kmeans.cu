@@ -32,7 +32,8 @@ __device__ double multiply_centres(const Rows<FG_REAL>& rows, long long row, con
 #pragma unroll 2  // more spills on sm_90
   for (int i = 0; i < c.n_features; ++i) {
     const double centred = rows.at(row, i) - c.origin[i];
-    const FourColumns columns = *reinterpret_cast<const FourColumns*>(c.columns + i * c.width + first);
+    const FourColumns columns =
+        *reinterpret_cast<const FourColumns*>(c.columns + static_cast<long long>(i) * c.width + first);
 #pragma unroll
     for (int j = 0; j < kColumns; ++j) product[j] += centred * columns.at[j];
     length += centred * centred;

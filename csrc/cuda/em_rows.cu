@@ -172,7 +172,7 @@ extern "C" __global__ void __launch_bounds__(kThreads)
   const int n_rows = static_cast<int>(tile_rows), n_blocks = (n_features + kTile) / kTile;
   const int n_pairs = n_blocks * (n_blocks + 1) / 2, per_group = min(n_pairs, kThreads);
   const int groups = kThreads / per_group, group = threadIdx.x / per_group;
-  const int index = blockIdx.y * kThreads + threadIdx.x % per_group;
+  const int index = static_cast<int>(blockIdx.y) * kThreads + threadIdx.x % per_group;
   const Pair pair(min(index, n_pairs - 1), n_features);
   const long long begin = blockIdx.x / n_components * kChunk, end = min(begin + kChunk, n);
   double sums[kTile * kTile] = {};

@@ -48,7 +48,8 @@ __device__ double squared_length(const V* x, long long stride, int d, const doub
     const int used = min(first + kColumns, d);
     for (int i = 0; i < used; ++i) {
       const double centred = static_cast<double>(x[i * stride]) - mean[i];
-      const FourColumns columns = *reinterpret_cast<const FourColumns*>(factor + i * width + first);
+      const FourColumns columns =
+          *reinterpret_cast<const FourColumns*>(factor + static_cast<long long>(i) * width + first);
       for (int j = 0; j < kColumns; ++j) product[j] += centred * columns.at[j];
     }
     for (int j = 0; j < kColumns; ++j) total += product[j] * product[j];

@@ -91,7 +91,8 @@ extern "C" __global__ void __launch_bounds__(kThreads, kBlocks)
   for (long long first = blockIdx.x * static_cast<long long>(kWarps); first < n_items;) {
     for (long long i = threadIdx.x; i < n_counts * n_copies; i += kThreads) counts[i] = 0;
     __syncthreads();
-    for (int round = 0; round < kRounds && first < n_items; round++, first += gridDim.x * kWarps) {
+    for (int round = 0; round < kRounds && first < n_items;
+         round++, first += gridDim.x * static_cast<long long>(kWarps)) {
       const long long item = first + warp;
       if (item < n_items) outside += count_item(rows, item, starts ? starts[item] : 0, window, own);
     }

@@ -1,11 +1,14 @@
 """The mask families' kernels in every order of threads, against the reference, at sizes about the edges of words."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from doors import to_device, to_host
 from emulation import check_schedules
 from volumes import STRUCTURED, blobs, noise
 
+from fastgmm import _packed_mask
 from fastgmm.backends import _reference as reference
 from fastgmm.backends import get_backend
 from fastgmm.volume import PackedMask
@@ -195,3 +198,14 @@ def test_labels_from_masks_and_within_labels_in_every_order(shape):
     for name, given in (("number_masks", masks), ("keep_within", labels)):
         expected = filled_by(reference, name, given, start)
         check_schedules(lambda name=name, given=given: filled_by(get_backend("cuda"), name, given, start), expected)
+
+
+def test_masks_are_packed_in_parts(cuda, monkeypatch):
+    """CuPy's packbits takes up to 2^31 - 1 voxels."""
+    if not hasattr(cuda, "_functions"):
+        pytest.skip("CuPy has a device here: cuda/test_large_arrays.py is for it")
+    monkeypatch.setattr(import_module("cupy_on_cpu._functions"), "MOST_PACKED_BITS", 256)
+    monkeypatch.setattr(_packed_mask, "_PACKED_AT_ONCE", 192)
+    for shape in ((3, 5, 31), (2, 4, 64), (1, 1, 192), (0, 2, 70)):
+        mask = PackedMask.from_array(noise(shape, 0.5, 1))
+        assert to_host(PackedMask.from_array(cuda.asarray(mask.to_array()))) == mask

@@ -154,9 +154,14 @@ def get_array_module(*arguments):
     return cupy_on_cpu if any(isinstance(argument, ndarray) for argument in arguments) else np
 
 
+MOST_PACKED_BITS = 2**31 - 1  # CuPy's kernel counts in int
+
+
 def packbits(bits, axis=None, bitorder="big") -> ndarray:
     if axis is not None:
         raise NotImplementedError("axis is not supported yet")
+    if bits.size > MOST_PACKED_BITS:
+        raise OverflowError(f"{bits.size} bits are more than {MOST_PACKED_BITS}")
     return wrap(np.packbits(host_of(bits), bitorder=bitorder))
 
 
