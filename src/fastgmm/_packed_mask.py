@@ -203,22 +203,13 @@ def _device_words(array: Any, shape: tuple[int, int, int]) -> Any:
 
 def count_bits(words: UInt64Array) -> int:
     """Return how many bits of words are set."""
-    return int(_bits_of_each(words).sum(dtype=np.int64))
+    ones: Any = array_module(words).bitwise_count(words)
+    return int(ones.sum(dtype=np.int64))
 
 
 def count_bits_by_slice(words: UInt64Array) -> Int64Array:
     """Return how many bits are set in each slice of words of shape (nz, ny, n_words), a NumPy array of shape (nz,)."""
-    counts = _bits_of_each(words).sum(axis=(1, 2), dtype=np.int64)
+    ones: Any = array_module(words).bitwise_count(words)
+    counts = ones.sum(axis=(1, 2), dtype=np.int64)
     on_host: Int64Array = counts.get() if is_device_array(counts) else counts
     return on_host
-
-
-def _bits_of_each(words: Any) -> Any:
-    """Return how many bits of each word are set; on the GPU, where CuPy counts none, by pairs, nibbles and bytes."""
-    if not is_device_array(words):
-        return np.bitwise_count(words)
-    ones = words - (words >> np.uint64(1) & np.uint64(0x5555555555555555))
-    low = np.uint64(0x3333333333333333)
-    ones = (ones & low) + (ones >> np.uint64(2) & low)
-    ones = (ones + (ones >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return ones * np.uint64(0x0101010101010101) >> np.uint64(56)

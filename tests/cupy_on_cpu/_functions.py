@@ -17,6 +17,7 @@ _SAME_AS_NUMPY = [
     "array_equal",
     "bincount",
     "bitwise_and",
+    "bitwise_count",
     "bitwise_not",
     "bitwise_or",
     "bitwise_xor",
