@@ -75,7 +75,7 @@ def commands(shape: tuple[int, ...]) -> dict[str, list[str]]:
     found = {name: [*me, "--section", name, "--shape", *map(str, shape)] for name in SECTIONS}
     tests = [str(HERE.parent / "tests" / name) for name in TESTS]
     pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    found["tests"] = [*pytest, "-n", str(min(os.cpu_count() or 1, 8)), "--maxfail=5", *tests]
+    found["tests"] = [*pytest, "-n", str(min(os.cpu_count() or 1, 8)), "--dist", "loadgroup", "--maxfail=5", *tests]
     tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
     small = [*pytest, "-n", "0", str(HERE.parent / "tests" / SANITIZED)]
     for name in TOOLS if tool else ():

@@ -22,6 +22,7 @@ from fastgmm.volume import (
     threshold_below,
 )
 
+pytestmark = pytest.mark.xdist_group("large arrays")  # one process has them, so that their memory does not add up
 CORNER = (16, 24, 128)
 FIRST, LAST = tuple(slice(n) for n in CORNER), tuple(slice(-n, None) for n in CORNER)
 OUTSIDE_HU, BELOW_HU = 40, -155
