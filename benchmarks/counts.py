@@ -81,8 +81,8 @@ def markdown(document: dict) -> str:
     head = [
         "# Instructions per kernel",
         "",
-        f"One thread, a fixed volume of 32×64×130 voxels (256 labels: 16×16×70), 6,000 rows or 4,000 bins; {document['compiler']}, "
-        f"`{document['flags']}`. Made by `make bench-counts`; "
+        f"One thread, a fixed volume of 32×64×130 voxels (256 labels: 16×16×70), 6,000 rows or 4,000 bins; "
+        f"{document['compiler']}, `{document['flags']}`. Made by `make bench-counts`; "
         "what each name runs stands in `tests/native/every_kernel.h`. "
         "Valgrind emulates no AVX-512, so that level has no count; its code comes from the same text.",
         "",
