@@ -1,14 +1,18 @@
 """Runs on a GPU, or what stands in for one: the files of the CPU, streams in order, memory used again."""
 
+import io
 import threading
+import time
 import weakref
 
 import numpy as np
 import pytest
 from cohort.chests import SHAPE, SMALL, chest, write_chest
+from PIL import Image
 
-from fastgmm.cohort import _device_place, fit_cohort, label_cohort, measure_cohort, run_cohort
+from fastgmm.cohort import _device_place, _scan_files, fit_cohort, label_cohort, measure_cohort, run_cohort
 from fastgmm.cohort._device_place import DevicePlace
+from fastgmm.cohort._png import write_png
 from fastgmm.io import Scan, write_scan
 from fastgmm.lung import LungSettings
 from fastgmm.lung.phantom import thorax_phantom
@@ -33,6 +37,19 @@ def scans(tmp_path):
     return [write_chest(tmp_path / name, seed=k) for k, name in enumerate(["a.nrrd", "b.nii.gz", "c.mha", "d.nrrd"])]
 
 
+def late(step, dawdling):
+    """The step with up to 30 ms of idling before and after it."""
+
+    def dawdled(*given, **more):
+        before, after = dawdling.uniform(0, 0.03, 2)
+        time.sleep(before)
+        result = step(*given, **more)
+        time.sleep(after)
+        return result
+
+    return dawdled
+
+
 def files_of(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
@@ -43,8 +60,36 @@ def check_same_files(tmp_path, paths, run=run_cohort, **options):
     found = run(paths, tmp_path / "gpu", backend="cuda", **options)
     assert [failure.error for failure in found.failures] == [failure.error for failure in expected.failures]
     assert found.rows == expected.rows
-    assert files_of(tmp_path / "gpu") == files_of(tmp_path / "cpu")
+    files = {name: files_of(tmp_path / name) for name in ("cpu", "gpu")}
+    if files["gpu"] != files["cpu"]:
+        run(paths, tmp_path / "again", backend="cpp", **options)
+        pytest.fail("\n".join(differences(**files, again=files_of(tmp_path / "again"))))
     return found
+
+
+def differences(cpu, gpu, again):
+    """What differs in which files, and whether another run of the CPU agrees with the first."""
+    yield f"only one has {sorted(cpu.keys() ^ gpu.keys())}"
+    for name in sorted(name for name in cpu.keys() & gpu.keys() if cpu[name] != gpu[name]):
+        like = "cpu" if again[name] == cpu[name] else "gpu" if again[name] == gpu[name] else "neither"
+        yield f"{name}: {len(cpu[name])} and {len(gpu[name])} bytes; another run of the CPU is like {like}"
+        if name.endswith(".png"):
+            ours, theirs = (np.asarray(Image.open(io.BytesIO(files[name])), np.int16) for files in (gpu, cpu))
+            where = np.argwhere((ours != theirs).any(axis=2)) if ours.shape == theirs.shape else np.empty((0, 2), int)
+            yield f"  pixels of {ours.shape} and {theirs.shape}: {len(where)} differ, from {where[:1]} to {where[-1:]}"
+
+
+def test_differences_are_told(tmp_path):
+    """Those of two pictures, one of which has a wrong pixel."""
+    pixels = np.zeros((9, 7, 3), np.uint8)
+    for name in ("right", "wrong"):
+        write_png(tmp_path / f"{name}.png", pixels)
+        pixels[4, 5] = 1
+    right, wrong = ({"c.png": (tmp_path / f"{name}.png").read_bytes()} for name in ("right", "wrong"))
+    told = "\n".join(differences(cpu=right, gpu=wrong, again=right))
+    assert "another run of the CPU is like cpu" in told
+    assert "1 differ, from [[4 5]] to [[4 5]]" in told
+    assert "like gpu" in "\n".join(differences(cpu=right, gpu=wrong, again=wrong))
 
 
 @pytest.mark.usefixtures("cuda", "small_groups")
@@ -63,6 +108,16 @@ class TestFiles:
         write_scan(path, Scan(path=path, volume=thorax.volume, spacing_mm=thorax.spacing_mm))
         result = check_same_files(tmp_path, [path], settings=LungSettings())
         assert len(result.rows) == 1
+
+    @pytest.mark.parametrize("n_jobs", [1, 3])
+    def test_no_step_may_be_late(self, tmp_path, scans, n_jobs, monkeypatch):
+        """Readers, writers and what makes the pictures dawdle, in another way each time."""
+        dawdling, sink = np.random.default_rng(n_jobs), _device_place._UploadSink
+        steps = [(_scan_files, name) for name in ("choose_planes", "draw_overlay", "write_png", "write_labels")]
+        steps += [(_scan_files, "smooth_labels"), (_scan_files, "measure"), (DevicePlace, "fetch"), (sink, "arrived")]
+        for owner, name in steps:
+            monkeypatch.setattr(owner, name, late(getattr(owner, name), dawdling))
+        check_same_files(tmp_path, scans[:3], n_jobs=n_jobs)
 
     def test_labels_alone(self, tmp_path, scans):
         check_same_files(tmp_path, scans[:2], run=label_cohort)
