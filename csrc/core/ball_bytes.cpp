@@ -7,8 +7,9 @@
 //   the ball still has in x. The widest one counts.
 // - x: a half-width covers the voxels that are nearer than it is wide; it is taken 1, 2, 4, … voxels along.
 //
-// A word is left alone once neither it nor a word within reach has a voxel still to be found; a row, once no
-// further row can widen it. Exact: the table is made from the ball in whole numbers.
+// A word is left alone once no voxel within reach of it is still to be found, or once no further row can
+// widen it; rows whose least m is too large for their dy are left out. Exact: the table is made from the ball
+// in whole numbers.
 //
 // Cost: at most 4 ry + 7 log2(rx) vector steps per 64 voxels near the surface.
 #include "core/ball_bytes.h"
@@ -34,21 +35,19 @@ using Word = std::uint64_t;
 using Byte = std::uint8_t;
 constexpr Word kOnes = ~Word{0};
 constexpr std::int64_t kCacheBytes = 1 << 20;
+constexpr Byte kNone = 64;                   // more than any distance
 constexpr std::int64_t kSlicesPerTask = 48;  // the first of them looks back for itself
 
-Word bits_from(const Word* marks, std::int64_t first) {
-  const int shift = static_cast<int>(first % 64);
-  const Word low = marks[first / 64] >> shift;
-  return shift ? low | marks[first / 64 + 1] << (64 - shift) : low;
-}
-
-void fill_widths(const Ball& ball, Byte* widths) {
-  std::fill_n(widths, 64 * (ball.ry + 1), Byte{0});
+// The tables of the ball, 64 bytes for each dy, and then, by dy, the m from which on it has no voxel.
+void fill_tables(const Ball& ball, Byte* widths) {
+  Byte* const bounds = widths + 64 * (ball.ry + 1);
+  std::fill_n(widths, 64 * (ball.ry + 2), Byte{0});
   for (std::int64_t dy = 0; dy <= ball.ry; ++dy) {
     std::int64_t width = ball.rx + 1;
     for (std::int64_t m = 0; m <= ball.rz; ++m) {
       while (width > 0 && !ball.contains(m, dy, width - 1)) --width;
       widths[64 * dy + m] = static_cast<Byte>(width);
+      bounds[dy] += width > 0;
     }
   }
 }
@@ -72,7 +71,7 @@ class ByteChunk {
         sums_(scratch_.take<Byte>(n_columns_ * kByteRows * 64)),
         sets_(scratch_.take<Word>(n_columns_ * kByteRows)),
         open_(scratch_.take<Word>((n_columns_ + 2) * kByteRows)),
-        marks_(scratch_.take<Word>(2 * n_columns_ * most_slices * kMarkWords)),
+        least_(scratch_.take<Byte>(2 * n_columns_ * most_slices * kLeastBytes)),
         carried_(scratch_.take<Byte>(n_columns_ * n_byte_rows_ * 64)),
         carries_(n_columns_, 0) {}
 
@@ -89,14 +88,14 @@ class ByteChunk {
   }
 
   void run(std::int64_t z, std::int64_t n_slices) {
-    std::fill_n(marks_, 2 * n_columns_ * most_slices_ * kMarkWords, Word{0});
+    std::memset(least_, kNone, 2 * n_columns_ * most_slices_ * kLeastBytes);
     for (std::int64_t c = 0; c < n_columns_; ++c) measure(c, z, n_slices);
     for (std::int64_t s = 0; s < n_slices; ++s) {
       fill_open(z + s);
       fill_sets(s);
       const Byte* const bytes = bytes_ + s * n_byte_rows_ * 64 + d_.reach.ry * 64;
-      const ByteSlice slice{bytes,       column_bytes(), n_columns_, n_rows_, widths_,
-                            d_.reach.ry, d_.reach.rx,    sets_,      open_,   sums_};
+      const ByteSlice slice{bytes,       column_bytes(), n_columns_, n_vector_rows(), widths_,
+                            d_.reach.ry, d_.reach.rx,    sets_,      open_,           sums_};
       avx512::widen_along_y(slice);
       avx512::cover_along_x(slice);
       write(z + s);
@@ -108,10 +107,13 @@ class ByteChunk {
     const std::int64_t n = n_columns(d);
     return Scratch::cost<Byte>(most_slices * bytes_per_slice(d)) + Scratch::cost<Byte>(n * kByteRows * 64) +
            Scratch::cost<Word>(n * kByteRows) + Scratch::cost<Word>((n + 2) * kByteRows) +
-           Scratch::cost<Word>(2 * n * most_slices * kMarkWords) + Scratch::cost<Byte>(bytes_per_slice(d));
+           Scratch::cost<Byte>(2 * n * most_slices * kLeastBytes) + Scratch::cost<Byte>(bytes_per_slice(d));
   }
+  std::int64_t n_vector_rows() const { return (n_rows_ + 7) / 8 * 8; }
   std::int64_t column_bytes() const { return most_slices_ * n_byte_rows_ * 64; }
-  Word* marks(std::int64_t c, bool back) const { return marks_ + (2 * c + back) * most_slices_ * kMarkWords; }
+  Byte* least(std::int64_t c, bool down, std::int64_t s) const {
+    return least_ + ((2 * c + down) * most_slices_ + s) * kLeastBytes;
+  }
 
   // Turns a column into distances, unless it has nothing within reach.
   void measure(std::int64_t c, std::int64_t z, std::int64_t n_slices) {
@@ -134,8 +136,9 @@ class ByteChunk {
     }
     avx512::measure_along_z({d_.source.column(0, column) + top + first, d_.source.plane_stride, d_.source.nz,
                              end - first, z + d_.shift.z, n_slices, d_.reach.rz, bytes + first * 64,
-                             n_byte_rows_ * 64, marks(c, false), marks(c, true), first, n_byte_rows_,
-                             carried_ + c * n_byte_rows_ * 64, is_carried});
+                             n_byte_rows_ * 64, least(c, false, 0) + first,
+                             least(c, true, 0) + n_byte_rows_ - 1 - first, carried_ + c * n_byte_rows_ * 64,
+                             is_carried});
   }
 
   void fill_open(std::int64_t z) {
@@ -148,14 +151,10 @@ class ByteChunk {
   }
 
   void fill_sets(std::int64_t s) {
-    const Word reach = low_ones(static_cast<int>(d_.reach.ry + 1));
+    const std::int64_t ry = d_.reach.ry;
     for (std::int64_t c = 0; c < n_columns_; ++c) {
-      const Word* const on = marks(c, false) + s * kMarkWords;
-      const Word* const back = marks(c, true) + s * kMarkWords;
-      for (std::int64_t y = 0; y < n_rows_; ++y) {
-        const std::int64_t row = y + d_.reach.ry;
-        sets_[c * kByteRows + y] = (bits_from(on, row) | bits_from(back, n_byte_rows_ - 1 - row)) & reach;
-      }
+      avx512::choose_rows(least(c, false, s) + ry, least(c, true, s) + n_byte_rows_ - 1 - ry,
+                          widths_ + 64 * (ry + 1), n_vector_rows(), sets_ + c * kByteRows);
     }
   }
 
@@ -177,8 +176,8 @@ class ByteChunk {
   const std::int64_t n_byte_rows_;
   Scratch scratch_;
   Byte *bytes_, *sums_;
-  Word *sets_, *open_, *marks_;
-  Byte* carried_;
+  Word *sets_, *open_;
+  Byte *least_, *carried_;
   std::vector<char> carries_;  // by column: whether the slices just before have left their distances
 };
 
@@ -190,9 +189,9 @@ bool can_dilate_bytes(const ReachTable& reach) {
 }
 
 void dilate_bytes(const Dilation& d, const Nearness& nearness, int n_threads) {
-  Scratch scratch(Scratch::cost<Byte>(64 * (d.reach.ry + 1)));
-  Byte* const widths = scratch.take<Byte>(64 * (d.reach.ry + 1));
-  fill_widths(d.reach.ball, widths);
+  Scratch scratch(Scratch::cost<Byte>(64 * (d.reach.ry + 2)));
+  Byte* const widths = scratch.take<Byte>(64 * (d.reach.ry + 2));
+  fill_tables(d.reach.ball, widths);
   const std::int64_t n_slices = std::clamp<std::int64_t>(kCacheBytes / ByteChunk::bytes_per_slice(d), 2, 16);
   const std::int64_t n_chunks = (d.target.ny + kByteRows - 1) / kByteRows;
   const std::int64_t n_slabs = (d.target.nz + kSlicesPerTask - 1) / kSlicesPerTask;

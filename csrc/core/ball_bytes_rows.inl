@@ -19,6 +19,14 @@ inline __m512i nearest_along_z(const ByteRows& rows, std::int64_t z, std::int64_
   return distance;
 }
 
+inline std::uint8_t least_of(__m512i bytes) {
+  const __m256i half = _mm256_min_epu8(_mm512_maskz_extracti64x4_epi64(0xf, bytes, 0),
+                                       _mm512_maskz_extracti64x4_epi64(0xf, bytes, 1));
+  const __m128i quarter = _mm_min_epu8(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+  const __m128i pairs = _mm_min_epu8(quarter, _mm_srli_epi16(quarter, 8));
+  return static_cast<std::uint8_t>(_mm_cvtsi128_si32(_mm_minpos_epu16(pairs)));
+}
+
 // Along z: the distance to the nearest voxel at most rz slices away, else rz + 1.
 void measure_along_z(const ByteRows& rows) {
   const __m512i far = _mm512_set1_epi8(static_cast<char>(rows.rz + 1)), one = _mm512_set1_epi8(1);
@@ -36,22 +44,30 @@ void measure_along_z(const ByteRows& rows) {
     _mm512_store_si512(carried, _mm512_min_epu8(distance, far));
 
     distance = nearest_along_z(rows, rows.first_z + last, y, 1);
-    const std::int64_t mark = rows.first_mark + y, back = rows.n_marked - 1 - mark;
     for (std::int64_t s = last; s >= 0; --s) {
       distance = _mm512_maskz_mov_epi8(~word_at(rows, rows.first_z + s, y), distance);
       const __m512i before = _mm512_load_si512(out + s * rows.slice_bytes);
       const __m512i least = _mm512_min_epu8(_mm512_min_epu8(before, distance), far);
       _mm512_store_si512(out + s * rows.slice_bytes, least);
-      const std::uint64_t is_near = _mm512_cmplt_epu8_mask(least, far) != 0;
-      rows.marks[s * kMarkWords + mark / 64] |= is_near << mark % 64;
-      rows.marks_back[s * kMarkWords + back / 64] |= is_near << back % 64;
+      rows.least_up[s * kLeastBytes + y] = rows.least_down[s * kLeastBytes - y] = least_of(least);
       distance = _mm512_add_epi8(distance, one);
     }
   }
 }
 
-// What widens a word at a time: the rows dy..dy + kStepRows - 1 away.
-constexpr std::int64_t kStepRows = 8;
+// Bit dy of sets[y]: whether the least distance of row y + dy (at up[y + dy]) or y - dy (at down[dy - y]) is
+// below bounds[dy], from which on the ball has no voxel dy rows away.
+void choose_rows(const std::uint8_t* up, const std::uint8_t* down, const std::uint8_t* bounds,
+                 std::int64_t n_rows, std::uint64_t* sets) {
+  const __m512i bound = _mm512_load_si512(bounds);
+  for (std::int64_t y = 0; y < n_rows; ++y) {
+    sets[y] = _mm512_cmplt_epu8_mask(_mm512_loadu_si512(up + y), bound) |
+              _mm512_cmplt_epu8_mask(_mm512_loadu_si512(down - y), bound);
+  }
+}
+
+// What widens a word at a time: the row itself, then the kStepRows rows from dy away on, and so on.
+constexpr std::int64_t kStepRows = 20;  // fewer cost more in looking after words than they save
 struct RowStep {
   std::int64_t dy;
   std::uint64_t rows;  // a bit for each of them
@@ -59,37 +75,48 @@ struct RowStep {
   __m512i next_width;  // the largest one that later ones leave, plus 1
 };
 
-// Word y of column c: the widest half-width so far, unless no voxel within reach is left to find.
+// Word y of column c: the widest half-width so far.
 inline void widen_word(const ByteSlice& slice, const RowStep& step, std::int64_t c, std::int64_t y) {
-  std::uint64_t* const open = slice.open + (c + 1) * kByteRows + y;
   std::uint64_t& set_left = slice.sets[c * kByteRows + y];
   std::uint8_t* const sum = slice.sums + (y * slice.n_columns + c) * 64;
-  std::uint64_t wanted = *open;
-  if (step.most) wanted |= open[-kByteRows] >> (64 - step.most) | open[kByteRows] << (64 - step.most);
-  std::uint64_t set = wanted ? set_left & step.rows : 0;
-  if (!set && step.dy) return;
-  __m512i width = step.dy ? _mm512_load_si512(sum) : _mm512_setzero_si512();
   const std::uint8_t* const row = slice.bytes + c * slice.column_bytes + 64 * y;
-  for (; set; set &= set - 1) {
+  __m512i width = step.dy ? _mm512_load_si512(sum) : _mm512_setzero_si512();
+  for (std::uint64_t set = set_left & step.rows; set; set &= set - 1) {
     const std::int64_t dy = __builtin_ctzll(set);
     const __m512i least = _mm512_min_epu8(_mm512_load_si512(row - 64 * dy), _mm512_load_si512(row + 64 * dy));
     const __m512i table = _mm512_load_si512(slice.widths + 64 * dy);
     width = _mm512_max_epu8(width, _mm512_maskz_permutexvar_epi8(~__mmask64{0}, least, table));
   }
   _mm512_store_si512(sum, width);
-  *open &= _mm512_testn_epi8_mask(width, width);
+  slice.open[(c + 1) * kByteRows + y] &= _mm512_testn_epi8_mask(width, width);
   if (!_mm512_cmplt_epu8_mask(width, step.next_width)) set_left = 0;
+}
+
+// Words y..y + 7 of column c: those within reach of a voxel to find that a row of the step can widen; in the
+// first step, which begins them, all.
+inline void widen_words(const ByteSlice& slice, const RowStep& step, std::int64_t c, std::int64_t y) {
+  const std::uint64_t* const open = slice.open + (c + 1) * kByteRows + y;
+  const __m128i beyond = _mm_cvtsi64_si128(64 - step.most);
+  const __m512i left = _mm512_maskz_srl_epi64(0xff, _mm512_load_si512(open - kByteRows), beyond);
+  const __m512i right = _mm512_maskz_sll_epi64(0xff, _mm512_load_si512(open + kByteRows), beyond);
+  const __m512i wanted = _mm512_or_si512(_mm512_load_si512(open), _mm512_or_si512(left, right));
+  const __m512i sets = _mm512_load_si512(slice.sets + c * kByteRows + y);
+  const unsigned useful = _mm512_test_epi64_mask(wanted, wanted) &
+                          _mm512_test_epi64_mask(sets, _mm512_set1_epi64(static_cast<long long>(step.rows)));
+  for (unsigned words = step.dy ? useful : 0xff; words; words &= words - 1) {
+    widen_word(slice, step, c, y + __builtin_ctz(words));
+  }
 }
 
 // Along y: in sums, the widest half-width that any row within reach leaves.
 void widen_along_y(const ByteSlice& slice) {
-  for (std::int64_t dy = 0; dy <= slice.ry; dy += kStepRows) {
-    const std::int64_t next = dy + kStepRows;
+  std::int64_t next = 1;
+  for (std::int64_t dy = 0; dy <= slice.ry; dy = next, next += kStepRows) {
     const std::uint8_t next_width = next <= slice.ry ? slice.widths[64 * next] : 0;
-    const RowStep step{dy, ((std::uint64_t{1} << kStepRows) - 1) << dy, slice.widths[64 * dy] - 1,
+    const RowStep step{dy, ((std::uint64_t{1} << (next - dy)) - 1) << dy, slice.widths[64 * dy] - 1,
                        _mm512_set1_epi8(static_cast<char>(next_width))};
     for (std::int64_t c = 0; c < slice.n_columns; ++c) {
-      for (std::int64_t y = 0; y < slice.n_rows; ++y) widen_word(slice, step, c, y);
+      for (std::int64_t y = 0; y < slice.n_rows; y += 8) widen_words(slice, step, c, y);
     }
   }
 }
