@@ -11,6 +11,10 @@ struct Parents {
     return cu_load(parent);
   }
   template <class Index>
+  __device__ __forceinline__ void store(Index* parent, Index value) const {
+    cu_store(parent, value);
+  }
+  template <class Index>
   __device__ __forceinline__ Index lower(Index* parent, Index value) const {
     return atomicMin(parent, value);
   }

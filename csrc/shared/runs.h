@@ -42,6 +42,37 @@ FG_HD long long count_starts(const Word* row, long long n_words) {
   return n;
 }
 
+// Whether a contact need not be told, by its bits in one word: never, and where it lies along a contact of
+// the rows beside both, whose bits are `beside`.
+struct TellAll {
+  template <class Word>
+  FG_HD bool operator()(Word) const {
+    return false;
+  }
+};
+template <class Word>
+struct TellNew {
+  Word beside;
+  FG_HD bool operator()(Word contact) const { return contact & beside; }
+};
+
+// Calls join(i, j) for each contact of rows p and q that begins in one word of them; i, j are the last runs
+// begun in the words before.
+template <class Word, class Index, class Join, class IsKnown>
+FG_HD void join_words(Word p, Word p_before, Word q, Word q_before, bool aside, Index i, Index j,
+                      const Join& join, const IsKnown& is_known) {
+  const Word p_left = step_right(p, p_before), q_left = step_right(q, q_before), both = p & q;
+  const Word p_starts = p & ~p_left, q_starts = q & ~q_left;
+  Word contacts = both & ~(p_left & q_left);
+  if (aside) contacts |= (p_starts & q_left & ~q) | (q_starts & p_left & ~p);
+  for (; contacts; contacts &= contacts - 1) {
+    const Word up_to = contacts ^ (contacts - 1);
+    if (is_known(both & ~(both + (up_to & contacts)))) continue;  // the sum carries through the contact
+    join(static_cast<Index>(i + count_ones(p_starts & up_to)),
+         static_cast<Index>(j + count_ones(q_starts & up_to)));
+  }
+}
+
 // Calls join(i, j) for each run i of row p that meets run j of row q; first_i, first_j are the rows' first
 // runs.
 template <class Word, class Index, class Join>
@@ -50,17 +81,9 @@ FG_HD void join_rows(const Word* p, const Word* q, long long n_words, bool aside
   Index i = first_i - 1, j = first_j - 1;
   Word p_before = 0, q_before = 0;
   for (long long w = 0; w < n_words; p_before = p[w], q_before = q[w], w++) {
-    const Word p_left = step_right(p[w], p_before), q_left = step_right(q[w], q_before);
-    const Word p_starts = p[w] & ~p_left, q_starts = q[w] & ~q_left;
-    Word contacts = p[w] & q[w] & ~(p_left & q_left);
-    if (aside) contacts |= (p_starts & q_left & ~q[w]) | (q_starts & p_left & ~p[w]);
-    for (; contacts; contacts &= contacts - 1) {
-      const Word up_to = contacts ^ (contacts - 1);
-      join(static_cast<Index>(i + count_ones(p_starts & up_to)),
-           static_cast<Index>(j + count_ones(q_starts & up_to)));
-    }
-    i += static_cast<Index>(count_ones(p_starts));
-    j += static_cast<Index>(count_ones(q_starts));
+    join_words(p[w], p_before, q[w], q_before, aside, i, j, join, TellAll{});
+    i += static_cast<Index>(count_ones(p[w] & ~step_right(p[w], p_before)));
+    j += static_cast<Index>(count_ones(q[w] & ~step_right(q[w], q_before)));
   }
 }
 
@@ -82,6 +105,15 @@ FG_HD void visit_runs(const Word* row, long long nx, Index run, const Visit& vis
     }
   }
   if (open) visit(run, begin, nx);
+}
+
+// Where the run ends that has bit `begin` of a row.
+template <class Word>
+FG_HD long long end_of_run(const Word* row, long long n_words, long long begin) {
+  long long w = begin / 64;
+  Word gaps = ~row[w] & ~low_ones(static_cast<int>(begin % 64));
+  while (!gaps && ++w < n_words) gaps = ~row[w];
+  return 64 * w + (gaps ? lowest_one(gaps) : 0);
 }
 
 // The runs of `row` that are wanted: keep(i) for run i, counted from 0. Adding a run's first bit to the row

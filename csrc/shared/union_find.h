@@ -24,13 +24,33 @@ FG_HD void unite(Index* parent, Index i, Index j) {
   }
 }
 
-// The same while other threads unite: `memory` has load(p), and lower(p, value), which makes *p the less of
-// the two in one step and returns what it was. Roots only ever hang below smaller ones, so nothing can wait
-// for ever; the sets, and with them every root, are the same for any order of the threads.
+// The same while other threads unite: `memory` has load(p), store(p, value), and lower(p, value), which makes
+// *p the less of the two in one step and returns what it was. Roots only ever hang below smaller ones, so
+// nothing can wait for ever; the sets, and with them every root, are the same for any order of the threads.
+//
+// Every step on the way up hangs i below its grandparent of the time, by a plain store that may be late: it
+// may put back an older parent than lower() has put there. No link is lost for good: whoever replaces a
+// parent by lower() goes on to join both, and a grandparent is above any parent that i ever had through links
+// of members smaller than i. So all parents that i has had stay joined without i's own link, by induction on
+// i. A member that is no root never becomes one again.
 template <class Index, class Memory>
-FG_HD Index find_root(const Index* parent, Index i, const Memory& memory) {
-  for (Index up; (up = memory.load(parent + i)) != i;) i = up;
+FG_HD Index find_root(Index* parent, Index i, const Memory& memory) {
+  for (Index up = memory.load(parent + i); up != i;) {
+    const Index next = memory.load(parent + up);
+    if (next != up) memory.store(parent + i, next);
+    i = up;
+    up = next;
+  }
   return i;
+}
+
+// Hangs i below its root, in steps that help those who do the same for what hangs below i; each member but by
+// one thread, and nobody unites or finds meanwhile: a late store of theirs would take i off its root.
+template <class Index, class Memory>
+FG_HD Index hang_below_root(Index* parent, Index i, const Memory& memory) {
+  Index up = memory.load(parent + i);
+  for (Index next; (next = memory.load(parent + up)) != up; up = next) memory.store(parent + i, next);
+  return up;
 }
 
 template <class Index, class Memory>

@@ -27,7 +27,7 @@ def octahedra(shape, radius):
 MASKS = {
     "noise": noise((3, 5, 31), 0.5, 1),
     "blobs": blobs((7, 33, 65), 0.6, 2),
-    "two tiles": blobs((3, 35, 33), 0.8, 3),
+    "two tiles": blobs((3, 60, 33), 0.8, 3),
     "two chunks": octahedra((75, 18, 66), 3),
     "long rows": blobs((2, 3, 700), 0.7, 4),
     "empty": np.zeros((2, 3, 65), bool),
@@ -58,7 +58,7 @@ def check_kernel(name, *arguments):
 
 
 @each_mask
-@pytest.mark.parametrize("iterations", [1, 3, 4])
+@pytest.mark.parametrize("iterations", [2, 3, 4])
 def test_opening_in_every_order(mask, iterations):
     check_kernel("binary_opening", mask, iterations)
 
@@ -106,6 +106,15 @@ def test_labels_in_every_order(mask, connectivity):
 @pytest.mark.parametrize("connectivity", [6, 18, 26])
 def test_table_in_every_order(mask, connectivity):
     check_kernel("component_table", mask, connectivity)
+
+
+def test_more_components_than_are_measured_at_once(monkeypatch):
+    from fastgmm.backends._cuda import components
+
+    monkeypatch.setattr(components, "_FIRST_RECORDS", 3)
+    mask = PackedMask.from_array(MASKS["noise"])
+    check_kernel("component_table", mask, 6)
+    check_kernel("filter_components", mask, 6, lambda table: table["n_voxels"] == 1)
 
 
 @pytest.mark.parametrize("kind", STRUCTURED, ids=lambda kind: kind.__name__)

@@ -60,7 +60,7 @@ def compile_all(variants: tuple[Variant, ...]) -> None:
 
 def blocks_for(n_items: int, per_block: int, blocks_per_processor: int = 16) -> int:
     """Return how many blocks to launch for a loop over items that takes any number of them."""
-    return max(min(-(-n_items // per_block), _n_processors() * blocks_per_processor), 1)
+    return max(min(-(-n_items // per_block), n_processors() * blocks_per_processor), 1)
 
 
 def require_device() -> None:
@@ -108,7 +108,8 @@ def _kernel(variant: Variant, name: str, device: int) -> Kernel:
     return Kernel(function, function.max_threads_per_block)
 
 
-def _n_processors() -> int:
+def n_processors() -> int:
+    """Return how many multiprocessors the current device has."""
     import cupy
 
     return int(cupy.cuda.Device().attributes["MultiProcessorCount"])

@@ -9,15 +9,18 @@ import numpy as np
 from fastgmm._arrays import array_module
 from fastgmm._packed_mask import WORD_BITS, PackedMask, words_per_row
 from fastgmm._types import AnyArray, Shape3
-from fastgmm.backends._cuda._device import Variant, kernel
+from fastgmm.backends._cuda._device import Variant, kernel, n_processors
 
-_CROSS = Variant("cuda/morphology_cross.cu")
+# The erosions and dilations of one launch.
+_CROSS = {
+    steps: Variant("cuda/morphology_cross.cu", (("FG_EROSIONS", str(steps[0])), ("FG_DILATIONS", str(steps[1]))))
+    for steps in ((3, 3), (1, 0), (0, 1))
+}
 _BALL = Variant("cuda/morphology_ball.cu")
-VARIANTS = (_CROSS, _BALL)
+VARIANTS = (*_CROSS.values(), _BALL)
 
-# Of morphology_cross.cu.
-_MAX_STEPS = 6
-_CROSS_TILE = (64, 32, 8)
+# Of morphology_cross.cu: rows and words of a tile with its rim, blocks at a time on a processor.
+_CROSS_ROWS, _CROSS_WORDS, _CROSS_BLOCKS = 64, 8, 2
 _WARP = 32
 # Planes of one slab of slices: they stay in the L2 cache of large devices.
 _SLAB_BYTES = 32 << 20
@@ -26,13 +29,14 @@ _NONE = np.uint64(0)
 
 
 def binary_opening(mask: PackedMask, iterations: int, n_jobs: int) -> PackedMask:
-    """Take up to six steps a launch: an opening of three iterations is one."""
-    left = [iterations, iterations]
-    while any(left):
-        n_erosions = min(left[0], _MAX_STEPS)
-        n_dilations = min(left[1], _MAX_STEPS - n_erosions)
-        mask = _cross_steps(mask, n_erosions, n_dilations)
-        left = [left[0] - n_erosions, left[1] - n_dilations]
+    """Open by three in one launch; what is left are single steps before and after."""
+    n_single = iterations - 3 if iterations >= 3 else iterations
+    for _ in range(n_single):
+        mask = _cross_steps(mask, 1, 0)
+    if iterations >= 3:
+        mask = _cross_steps(mask, 3, 3)
+    for _ in range(n_single):
+        mask = _cross_steps(mask, 0, 1)
     return mask
 
 
@@ -70,10 +74,15 @@ def binary_dilation_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> Packe
 
 def _cross_steps(mask: PackedMask, n_erosions: int, n_dilations: int) -> PackedMask:
     out = PackedMask.empty(mask.shape, like=mask.words)
-    n_blocks = 1
-    for n, tile in zip(mask.words.shape, _CROSS_TILE, strict=True):
-        n_blocks *= -(-n // tile)
-    kernel(_CROSS, "cross_steps")(n_blocks, mask.words, *mask.shape, n_erosions, n_dilations, out.words)
+    nz, ny, n_words = mask.words.shape
+    rows = _CROSS_ROWS - 2 * (n_erosions + n_dilations)
+    words = _CROSS_WORDS if n_words <= _CROSS_WORDS else _CROSS_WORDS - 2
+    n_tiles = -(-ny // rows) * -(-n_words // words)
+    # As many chunks of slices as run at the same time: each begins and ends with slices of its neighbours.
+    n_chunks = max(n_processors() * _CROSS_BLOCKS // max(n_tiles, 1), 1)
+    chunk = max(-(-nz // n_chunks), 1)
+    steps = kernel(_CROSS[n_erosions, n_dilations], "cross_steps")
+    steps(n_tiles * -(-nz // chunk), mask.words, *mask.shape, n_tiles, chunk, out.words)
     return out
 
 
