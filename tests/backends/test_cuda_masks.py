@@ -84,16 +84,35 @@ def test_ball_kernels_equal_the_reference(mask, radius, name):
     np.testing.assert_array_equal(bits(got), unpacked(getattr(reference, name)(mask, radius, 1)))
 
 
-def test_rows_longer_than_a_warp_of_words_have_a_halo():
-    mask = PackedMask.from_array(blobs((2, 3, 2300), 0.5, 5))
+def test_balls_reach_over_whole_words():
+    mask = PackedMask.from_array(blobs((3, 3, 300), 0.5, 5))
     check_kernel("binary_closing_ball", mask, (1, 1, 70))
+    check_kernel("binary_dilation_ball", PackedMask.from_array(noise((3, 3, 500), 0.003, 6)), (1, 1, 150))
 
 
-def test_planes_are_made_slab_by_slab(monkeypatch):
+@pytest.mark.parametrize("n_bytes", [1040, 1200, 3000])
+def test_balls_in_parts(monkeypatch, n_bytes):
     from fastgmm.backends._cuda import morphology
 
-    monkeypatch.setattr(morphology, "_SLAB_BYTES", 1)
-    check_kernel("binary_closing_ball", PackedMask.from_array(MASKS["blobs"]), (2, 1, 3))
+    monkeypatch.setattr(morphology, "_BALL_BYTES", n_bytes)
+    check_kernel("binary_closing_ball", PackedMask.from_array(MASKS["blobs"]), (2, 4, 3))
+    check_kernel("binary_erosion_ball", PackedMask.from_array(MASKS["full"]), (3, 3, 2))
+
+
+def box_with_holes():
+    """A box far from the edges, with holes: blocks that are empty, full, near a surface, at an edge."""
+    mask = np.zeros((12, 300, 260), bool)
+    mask[3:10, 20:230, 40:220] = True
+    mask[6, 60:200:70, 60:200:60] = False
+    mask[0, 299, 259] = True
+    return PackedMask.from_array(mask)
+
+
+@pytest.mark.parametrize("name", ["binary_closing_ball", "binary_erosion_ball", "binary_dilation_ball"])
+def test_balls_where_most_is_empty_or_full(name):
+    mask, radius = box_with_holes(), (2, 3, 5)
+    got = getattr(get_backend("cuda"), name)(to_device(mask), radius, 1)
+    np.testing.assert_array_equal(bits(got), unpacked(getattr(reference, name)(mask, radius, 1)))
 
 
 @each_mask

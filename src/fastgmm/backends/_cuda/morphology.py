@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,8 +22,9 @@ VARIANTS = (*_CROSS.values(), _BALL)
 # Of morphology_cross.cu: rows and words of a tile with its rim, blocks at a time on a processor.
 _CROSS_ROWS, _CROSS_WORDS, _CROSS_BLOCKS = 64, 8, 2
 _WARP = 32
-# Planes of one slab of slices: they stay in the L2 cache of large devices.
-_SLAB_BYTES = 32 << 20
+# Of ball_window.h, and bytes of shared memory that every device has for a block.
+_BALL_ROWS, _BALL_SLICES = 64, 2
+_BALL_BYTES = 62 << 10
 _ALL = np.uint64(2**64 - 1)
 _NONE = np.uint64(0)
 
@@ -48,28 +49,51 @@ def binary_opening_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> Packed
 def binary_closing_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> PackedMask:
     """Dilate into a frame with a margin as wide as the ball, of whole words along x, and erode back."""
     out = PackedMask.empty(mask.shape, like=mask.words)
-    margin = (radius[0], radius[1], words_per_row(radius[2]))
-    frame = tuple(n + 2 * m for n, m in zip(mask.words.shape, margin, strict=True))
-    dilated = array_module(mask.words).empty(frame, np.uint64)
+    margin = (radius[0], words_per_row(radius[2]), radius[1])
     back = (-margin[0], -margin[1], -margin[2])
+    columns = _columns(mask, _NONE)
+    n_slices, n_words, n_rows = (n + 2 * m for n, m in zip(columns.words.shape, margin, strict=True))
+    frame = _Columns.empty((n_slices, n_words, n_rows), like=mask.words)
     reach = _Reach(radius, mask.words)
-    reach.dilate(mask.words, dilated, frame[2] * WORD_BITS, shift=back, flip=_NONE)
-    reach.dilate(dilated, out.words, mask.shape[2], shift=margin, flip=_ALL)
+    reach.dilate(columns, frame.words, n_words * WORD_BITS, shift=back, flip=_NONE, marks=frame.marks)
+    reach.dilate(frame, out.words.swapaxes(1, 2), mask.shape[2], shift=margin, flip=_ALL)
     return out
 
 
 def binary_erosion_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> PackedMask:
     """Dilate the complement, which is set outside."""
-    out = PackedMask.empty(mask.shape, like=mask.words)
-    _Reach(radius, mask.words).dilate(mask.words, out.words, mask.shape[2], flip=_ALL)
-    return out
+    return _dilated(mask, radius, _ALL)
 
 
 def binary_dilation_ball(mask: PackedMask, radius: Shape3, n_jobs: int) -> PackedMask:
     """Dilate."""
+    return _dilated(mask, radius, _NONE)
+
+
+def _dilated(mask: PackedMask, radius: Shape3, flip: np.uint64) -> PackedMask:
     out = PackedMask.empty(mask.shape, like=mask.words)
-    _Reach(radius, mask.words).dilate(mask.words, out.words, mask.shape[2], flip=_NONE)
+    _Reach(radius, mask.words).dilate(_columns(mask, flip), out.words.swapaxes(1, 2), mask.shape[2], flip=flip)
     return out
+
+
+class _Columns(NamedTuple):
+    """Words in the order (z, word, y), and which 32 of them have a voxel after they were inverted."""
+
+    words: AnyArray
+    marks: AnyArray
+
+    @classmethod
+    def empty(cls, shape: Shape3, like: AnyArray) -> _Columns:
+        xp: Any = array_module(like)
+        return cls(xp.empty(shape, np.uint64), xp.empty((*shape[:2], -(-shape[2] // _WARP)), np.uint8))
+
+
+def _columns(mask: PackedMask, flip: np.uint64) -> _Columns:
+    nz, ny, n_words = mask.words.shape
+    columns = _Columns.empty((nz, n_words, ny), like=mask.words)
+    turn = kernel(_BALL, "turn_words")
+    turn(nz * n_words * -(-ny // turn.threads), mask.words, n_words, ny, flip, columns.words, columns.marks)
+    return columns
 
 
 def _cross_steps(mask: PackedMask, n_erosions: int, n_dilations: int) -> PackedMask:
@@ -87,45 +111,47 @@ def _cross_steps(mask: PackedMask, n_erosions: int, n_dilations: int) -> PackedM
 
 
 class _Reach:
-    """A ball as the kernels take it: which planes each step along x needs."""
+    """A ball as the kernels take it: which places each step along x needs, in parts that fit a block."""
 
     def __init__(self, radius: Shape3, like: AnyArray) -> None:
-        self.radius = radius
-        rz, ry, rx = radius
+        rz, ry, rx = self.radius = radius
+        room = _BALL_BYTES // (8 * _BALL_SLICES)
+        n_dys = min(2 * ry + 1, room - _BALL_ROWS + 1)
+        window = _BALL_ROWS + n_dys - 1
+        n_planes = min(rz + 1, room // window)
+        n_parts = -(-(rz + 1) // n_planes) * -(-(2 * ry + 1) // n_dys)
+        n_quads = -(-n_dys // 4)
         xp: Any = array_module(like)
-        self.reaches = xp.empty((rx + 1, ry + 1, 2), np.int32)
-        self.n_reaches = xp.empty(rx + 1, np.int32)
+        places, n_places = xp.empty((n_parts, rx + 1, n_quads, 4), np.int32), xp.empty((n_parts, rx + 1), np.int32)
         measure = kernel(_BALL, "measure_reach")
-        measure(-(-(rx + 1) // measure.threads), rz, ry, rx, self.reaches, self.n_reaches)
+        n_blocks = -(-n_parts * (rx + 1) * _WARP // measure.threads)
+        measure(n_blocks, *radius, n_planes, n_dys, n_quads, places, n_places)
+        self.tables = (n_planes, n_dys, places, n_places, n_quads)
+        self.shared_bytes = 8 * _BALL_SLICES * n_planes * window
 
     def dilate(
-        self, source: AnyArray, out: AnyArray, out_nx: int, *, flip: np.uint64, shift: Shape3 = (0, 0, 0)
+        self,
+        source: _Columns,
+        out: AnyArray,
+        out_nx: int,
+        *,
+        flip: np.uint64,
+        shift: Shape3 = (0, 0, 0),
+        marks: AnyArray | None = None,
     ) -> None:
-        """Dilate words inverted by `flip`, and invert them again; out begins at `shift` in the source."""
-        rz, ry, rx = self.radius
-        nz, ny, n_columns = *out.shape[:2], max(out.shape[2], source.shape[2])
-        before = (max(0, -shift[2]), max(0, shift[2]))  # words of the wider of the two before the other
-        plane_words = (ny + 2 * ry) * n_columns
-        if 0 in source.shape or 0 in out.shape:
+        """Dilate words inverted by `flip`, and invert them again; out (z, word, y) begins at `shift` in the source."""
+        shape = source.words.shape
+        nz, n_columns, ny = out.shape[0], max(out.shape[1], shape[1]), out.shape[2]
+        before = (max(0, -shift[1]), max(0, shift[1]))  # words of the wider of the two before the other
+        if 0 in shape or 0 in out.shape:
             out[...] = 0
             return
-        slab = min(max(_SLAB_BYTES // (8 * (rz + 1) * plane_words), 1), nz)
-        planes = array_module(source).empty((slab, rz + 1, plane_words), np.uint64)
-        join, grow = kernel(_BALL, "join_slices"), kernel(_BALL, "grow_ball")
-        n_warps_a_slice = _n_warps(ny, n_columns, rx)
-        for z in range(0, nz, slab):
-            n = min(slab, nz - z)
-            corner = (z + shift[0], shift[1] - ry, before[0])
-            sizes = (n, ny + 2 * ry, n_columns)
-            n_blocks = -(-n * plane_words // join.threads)
-            join(n_blocks, source, *source.shape, *corner, *sizes, rz, flip, planes)
-            n_blocks = -(-n * n_warps_a_slice * _WARP // grow.threads)
-            tables = (planes, self.reaches, self.n_reaches)
-            grow(n_blocks, *tables, n, ny, n_columns, *self.radius, flip, before[1], out_nx, out[z:])
-
-
-def _n_warps(n_rows: int, n_words: int, rx: int) -> int:
-    """Return how many warps one slice takes, as `Lanes` of morphology_ball.cu deals it out."""
-    if n_words <= _WARP:
-        return -(-n_rows // (_WARP // n_words))
-    return n_rows * -(-n_words // (_WARP - 2 * words_per_row(rx)))
+        xp: Any = array_module(out)
+        sums, edges = xp.empty((nz, n_columns, ny), np.uint64), xp.empty((nz, n_columns, ny, 2), np.uint16)
+        grow, join = kernel(_BALL, "grow_ball"), kernel(_BALL, "join_words")
+        n_blocks = -(-nz // _BALL_SLICES) * n_columns * -(-ny // _BALL_ROWS)
+        sizes = (*shape, shift[0], -before[0], shift[2], nz, n_columns, ny, *self.radius)
+        grow(n_blocks, *source, *sizes, *self.tables, flip, sums, edges, shared_bytes=self.shared_bytes)
+        n_blocks = nz * out.shape[1] * -(-ny // join.threads)
+        steps = (n // out.itemsize for n in out.strides)
+        join(n_blocks, sums, edges, n_columns, ny, self.radius[2], flip, before[1], out_nx, *steps, out, marks)
