@@ -1,48 +1,60 @@
-// A volume and its mask gone through by warps: an item is a stretch of a row, a lane takes eight voxels at a
-// time.
+// A volume and its mask gone through by warps: an item is a stretch of the mask's words, a lane takes one of
+// 32.
 #pragma once
 #include "cuda/device.h"
-#include "cuda/voxels.h"
 #include "shared/bits.h"
 
 namespace fg {
 
-constexpr long long kItemBytes = 4096;  // of a row's mask; 32768 voxels
+constexpr int kItemWords = 256;  // 16384 voxels
+
+// Eight voxels as they stand in memory: nothing waits for them before the first is asked for.
+template <class T>
+struct alignas(8 * sizeof(T) < 16 ? 8 * sizeof(T) : 16) Packed {
+  static constexpr int kEach = 4 / sizeof(T), kBits = 8 * sizeof(T);  // voxels a word, bits a voxel
+  unsigned words[8 / kEach];
+
+  __device__ __forceinline__ T at(int i) const {
+    return static_cast<T>(words[i / kEach] >> i % kEach * kBits);
+  }
+  __device__ __forceinline__ void set(int i, T voxel) {
+    words[i / kEach] |= (static_cast<unsigned>(voxel) & ~0u >> (32 - kBits)) << i % kEach * kBits;
+  }
+};
 
 // Rows of nx voxels under a mask of whole words, or without one.
 template <class T>
 struct Rows {
   const T* voxels;
-  const unsigned char* mask;
+  const Bits* mask;
   long long n_rows, nx;
 
-  __device__ __forceinline__ long long row_bytes() const { return (nx + 63) / 64 * 8; }
-  __device__ __forceinline__ long long items_per_row() const {
-    return (row_bytes() + kItemBytes - 1) / kItemBytes;
-  }
-  __device__ __forceinline__ long long n_items() const { return n_rows * items_per_row(); }
+  __device__ __forceinline__ long long row_words() const { return (nx + 63) / 64; }
+  __device__ __forceinline__ long long n_words() const { return n_rows * row_words(); }
+  __device__ __forceinline__ long long n_items() const { return (n_words() + kItemWords - 1) / kItemWords; }
 
-  // The bits of byte `at` of a row that belong to voxels and are set in the mask.
-  __device__ __forceinline__ unsigned bits(long long row, long long at) const {
-    const long long left = nx - at * 8;
-    if (left <= 0) return 0;
-    if (mask) return mask[row * row_bytes() + at];
-    return left >= 8 ? 0xffu : (1u << left) - 1;
+  // The bits of a word that belong to voxels and are set in the mask; none past the last word.
+  __device__ __forceinline__ Bits bits(long long word) const {
+    if (word >= n_words()) return 0;
+    if (mask) return mask[word];
+    const long long left = nx - word % row_words() * 64;
+    return low_ones(left < 64 ? static_cast<int>(left) : 64);
   }
-
-  // body(bits, eight voxels) for each byte of an item; all lanes of the warp call it together, some with no
-  // bits.
-  template <class Body>
-  __device__ __forceinline__ void for_each_byte(long long item, Body body) const {
-    const long long row = item / items_per_row(), first = item % items_per_row() * kItemBytes;
-    const long long end = min(first + kItemBytes, row_bytes());
-    for (long long base = first; base < end; base += kWarp) {
-      const long long at = base + lane_index();
-      const unsigned set = at < end ? bits(row, at) : 0;
-      Eight<T> eight = {};
-      if (set) eight.load(voxels + row * nx, at * 8, nx);
-      body(set, eight);
+  __device__ __forceinline__ Packed<T> packed(long long first) const {
+    if (nx % 8 == 0 && reinterpret_cast<unsigned long long>(voxels) % alignof(Packed<T>) == 0) {
+      return *reinterpret_cast<const Packed<T>*>(voxels + first);
     }
+    Packed<T> found = {};
+    for (int i = 0; i < 8; i++) {
+      if (first + i < n_rows * nx) found.set(i, voxels[first + i]);
+    }
+    return found;
+  }
+  // Where the voxels of a word begin.
+  __device__ __forceinline__ long long voxel(long long word) const {
+    if (nx % 64 == 0) return word * 64;
+    const long long row = word / row_words();
+    return row * nx + (word - row * row_words()) * 64;
   }
 };
 

@@ -1,5 +1,7 @@
 """The histogram family's kernels in every order of threads, at sizes about the edges of bytes, words and warps."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from doors import apply_table, histogram, threshold_below, to_device, to_host
@@ -41,6 +43,39 @@ def test_counts_in_every_order(shape, phases):
 
     expected = histogram(volume, mask, phases, backend="reference")
     check_schedules(count, (expected.values, expected.counts))
+
+
+def same_counts(volume, mask, phases):
+    """Whether the device counts as the reference."""
+    return histogram(volume, mask, phases, backend="cuda") == histogram(volume, mask, phases, backend="reference")
+
+
+def test_more_values_than_come_down_first(monkeypatch):
+    module = import_module("fastgmm.backends._cuda.histogram")
+    volume = integers((3, 4, 65), np.int16, -900, 900, 1)
+    n_down = 5 * len(np.unique(volume)) + 1
+    for most in (1, 2, 16, n_down - 1, n_down, n_down + 1):
+        monkeypatch.setattr(module, "_FIRST_DOWN", most)
+        assert same_counts(volume, None, 4)
+
+
+@pytest.mark.parametrize("phases", [1, 3])
+def test_values_outside_the_window_share_slots(phases):
+    """More of them than there are slots, and one that stands everywhere."""
+    volume = integers((4, 9, 130), np.int16, 2000, 32767, 2)
+    volume[1:3] = -32768
+    assert same_counts(volume, None, phases)
+    assert same_counts(volume, integers(volume.shape, np.uint8, 0, 2, 3) > 0, phases)
+
+
+@pytest.mark.parametrize("nx", [64, 72, 1 << 10, (1 << 10) - 3])
+def test_items_of_many_rows_go_on_where_the_last_ended(nx):
+    """Items are stretches of 256 words, whatever the rows."""
+    volume = integers((1, -(-40_000 // nx), nx), np.int16, -1000, -900, 4)
+    mask = integers(volume.shape, np.uint8, 0, 3, 5) > 0
+    mask[:, ::3] = False
+    for phases in (1, 4, 7):
+        assert same_counts(volume, mask, phases)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)

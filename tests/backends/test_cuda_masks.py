@@ -237,3 +237,24 @@ def test_masks_are_packed_in_parts(cuda, monkeypatch):
     for shape in ((3, 5, 31), (2, 4, 64), (1, 1, 192), (0, 2, 70)):
         mask = PackedMask.from_array(noise(shape, 0.5, 1))
         assert to_host(PackedMask.from_array(cuda.asarray(mask.to_array()))) == mask
+
+
+@pytest.mark.parametrize("size", [(4, 4, 4), (2, 7, 5)], ids=str)
+@pytest.mark.parametrize("shape", [(3, 18, 256), (9, 3, 272), (2, 3, 512), (2, 3, 300)], ids=str)
+def test_median_of_tiles_side_by_side_in_every_order(shape, size):
+    """Rows of whole words or not, one tile or two along each axis; regions of one value among mixed ones."""
+    rng = np.random.default_rng(5)
+    labels = np.zeros(shape, np.uint8)
+    labels[:, :, shape[2] // 3 :] = 2
+    labels[shape[0] // 2 :, :2] = 1
+    labels[..., -2:] = 7
+    labels[rng.random(shape) < 0.01] = 4
+    check_schedules(lambda: median_of(get_backend("cuda"), labels, size), median_of(reference, labels, size))
+
+
+@pytest.mark.parametrize("values", [[0, 9, 200], [255], [3, 7], [8, 9]], ids=str)
+@pytest.mark.parametrize("shape", [(3, 5, 48), (2, 3, 520)], ids=str)
+def test_median_of_values_beyond_three_bits(shape, values):
+    labels = np.random.default_rng(6).choice(np.array(values, np.uint8), shape)
+    for size in ((4, 4, 4), (3, 3, 3), (7, 1, 2)):
+        np.testing.assert_array_equal(median_of(get_backend("cuda"), labels, size), median_of(reference, labels, size))

@@ -106,6 +106,21 @@ def test_a_sanitizer_reports_the_fault(sanitizer, fault, report):
     assert report in done.stderr
 
 
+def test_bytes_are_chosen_from_two_words(stand_in):
+    """By the definition in the CUDA C++ guide: four digits choose among eight bytes, of each three bits count."""
+    text = device_source("cuda/device.h") + (
+        "namespace fg { constexpr int kThreads = 32;\n"
+        'extern "C" __global__ void __launch_bounds__(kThreads) choose(const unsigned* in, unsigned* out) {'
+        " out[threadIdx.x] = __byte_perm(in[threadIdx.x], in[threadIdx.x + 32], in[threadIdx.x + 64]); } }"
+    )
+    given = np.random.default_rng(0).integers(0, 1 << 32, (3, 32), dtype=np.uint32)
+    out = stand_in.empty(32, np.uint32)
+    stand_in.RawModule(code=text).get_function("choose")((1,), (32,), (stand_in.asarray(given), out))
+    sources = np.concatenate([given[0].view(np.uint8).reshape(32, 4), given[1].view(np.uint8).reshape(32, 4)], axis=1)
+    digits = given[2][:, None] >> np.arange(0, 16, 4, dtype=np.uint32) & 7
+    np.testing.assert_array_equal(out.get().view(np.uint8).reshape(32, 4), np.take_along_axis(sources, digits, axis=1))
+
+
 def test_a_write_outside_an_array_is_reported(stand_in):
     text = device_source("cuda/device.h") + (
         "namespace fg { constexpr int kThreads = 32;\n"

@@ -17,6 +17,8 @@ DEFINES = {
     "FG_N_COMPONENTS": "5",
     "FG_VOXEL": "short",
     "FG_VALUE": "unsigned short",
+    "FG_EROSIONS": "3",
+    "FG_DILATIONS": "3",
 }
 # A number of a block times something is a 32-bit number unless that has 64.
 _PRODUCT = re.compile(r"(?:block|grid)(?:Idx|Dim)\.[xyz] \* (\(|static_cast<long long>|[\w.]+)")

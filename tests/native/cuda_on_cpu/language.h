@@ -67,13 +67,13 @@ inline thread_local Spoiled spoiled[64];
 
 CUEMU_RAW inline void spoil(void* array, size_t size, const void* key) {
   for (Spoiled& s : spoiled) {
-    if (s.array != nullptr && s.array != key) continue;
-    if (s.array == key && s.serial == blk.serial) return;
+    if (s.serial == blk.serial && s.array != key) continue;  // those of earlier blocks give their places away
+    if (s.serial == blk.serial) return;
     s = {key, blk.serial};
     for (size_t i = 0; i < size; i++) static_cast<volatile unsigned char*>(array)[i] = 0xCD;
     return;
   }
-  die("more than 64 arrays in static shared memory");
+  die("more than 64 arrays in static shared memory of a block");
 }
 
 CUEMU_RAW inline void pick(unsigned m, const uint64_t* in, const int* from, uint64_t* out) {
@@ -226,6 +226,13 @@ inline int __clzll(long long v) {
 }
 inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned shift) {
   return unsigned((uint64_t(high) << 32 | low) >> (shift & 31));
+}
+// Bytes 0 to 3 are of `low`, 4 to 7 of `high`; a digit of the selector for each of the result's.
+inline unsigned __byte_perm(unsigned low, unsigned high, unsigned selector) {
+  const uint64_t both = uint64_t(high) << 32 | low;
+  unsigned r = 0;
+  for (int i = 0; i < 4; i++) r |= unsigned(both >> (selector >> 4 * i & 7) * 8 & 255) << 8 * i;
+  return r;
 }
 template <class T>
 T min(T a, T b) {

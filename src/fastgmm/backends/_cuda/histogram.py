@@ -33,7 +33,12 @@ _COPIES = 2
 _WINDOW_LOW = -1024
 # Wider ranges of int32 are sorted instead of counted in a table.
 _MAX_TABLE_BINS = 1 << 24
-_ITEM_VOXELS = 32768
+# Of rows.h.
+_ITEM_WORDS = 256
+# What is copied down before it is known how many values occur: 64 KB, 1600 values of four phases.
+_FIRST_DOWN = 8192
+# Two that fit a processor at the same time.
+_COUNT_BLOCKS = 2
 
 
 def threshold_below(volume: AnyArray, value: int, n_jobs: int) -> PackedMask:
@@ -66,15 +71,15 @@ def label_values(values: AnyArray, first: int, table: UInt8Array, out: AnyArray,
 
 
 def histogram(volume: AnyArray, mask: PackedMask | None, phases: int, n_jobs: int) -> tuple[Int64Array, Int64Array]:
-    """Count a window in shared memory and, where there are others, the other values in a second pass."""
+    """Count into a table on the device; only the values that occur come down."""
     if not volume.size:
         return np.empty(0, np.int64), np.empty((phases, 0), np.int64)
     low, n_bins = _table_range(volume)
     if n_bins * phases > _MAX_TABLE_BINS and volume.dtype.itemsize > 2:
         return _sorted_counts(volume, mask, phases)
-    table = _table(volume, mask, phases, low, n_bins).get().astype(np.int64)
-    present = np.flatnonzero(table.any(axis=0))
-    return present + low, table[:, present]
+    rows = _listed(_table(volume, mask, phases, low, n_bins), volume.dtype.name, low)
+    columns = rows.T.take(np.argsort(rows[:, 0]), axis=1)
+    return columns[0], columns[1:]
 
 
 def _table_range(volume: AnyArray) -> tuple[int, int]:
@@ -92,30 +97,44 @@ def _table(volume: AnyArray, mask: PackedMask | None, phases: int, low: int, n_b
 
     variant, words = _COUNT[volume.dtype.name], None if mask is None else mask.words
     n_rows, nx = math.prod(volume.shape[:2]), volume.shape[2]
-    n_items = n_rows * -(-nx // _ITEM_VOXELS)
-    count = kernel(variant, "count_window")
-    n_blocks = blocks_for(n_items * 32, count.threads, blocks_per_processor=4)
-    starts = None if phases == 1 else _starts(variant, words, n_rows, nx, n_items)
+    n_items = -(-n_rows * -(-nx // 64) // _ITEM_WORDS)
+    starts = None if phases == 1 else _starts(variant, words, n_rows, nx, n_items, phases)
     copies = _COPIES if phases == 1 else 1
     window = max(_WINDOW_LOW, low), min(n_bins, _SHARED_COUNTERS // (copies * phases))
     table = cupy.zeros((phases, n_bins), np.uint64)
-    n_outside = cupy.zeros(1, np.uint64)
-    rows = (volume, words, starts, n_rows, nx, *window, phases)
-    shared_bytes = window[1] * phases * copies * 4
-    count(n_blocks, *rows, copies, low, n_bins, table, n_outside, shared_bytes=shared_bytes)
-    if int(n_outside[0]):
-        kernel(variant, "count_outside")(n_blocks, *rows, low, n_bins, table)
+    count = kernel(variant, "count_values")
+    n_blocks = blocks_for(n_items * 32, count.threads, _COUNT_BLOCKS)
+    shared_bytes = (window[1] + 1) * phases * copies * 4
+    rows = (volume, words, starts, n_rows, nx)
+    count(n_blocks, *rows, *window, phases, copies, low, n_bins, table, shared_bytes=shared_bytes)
     return table
 
 
-def _starts(variant: Variant, words: Any, n_rows: int, nx: int, n_items: int) -> Any:
-    """Return the running index of the first counted voxel of each item."""
+def _starts(variant: Variant, words: Any, n_rows: int, nx: int, n_items: int, phases: int) -> Any:
+    """Return the phase of the first counted voxel of each item."""
     import cupy
 
-    counts = cupy.empty(n_items, np.int64)
+    counts, starts = cupy.empty(n_items, np.int32), cupy.empty(n_items, np.int32)
     count = kernel(variant, "count_items")
     count(blocks_for(n_items * 32, count.threads), words, n_rows, nx, counts)
-    return cupy.cumsum(counts) - counts
+    kernel(variant, "start_items")(1, counts, n_items, phases, starts)
+    return starts
+
+
+def _listed(table: Any, dtype: str, low: int) -> Int64Array:
+    """Bring down a row for each value that occurs, the value and its counts, in any order."""
+    import cupy
+
+    phases, n_bins = table.shape
+    listed = cupy.empty(1 + n_bins * (phases + 1), np.uint64)
+    listed[:1] = 0
+    fill = kernel(_COUNT[dtype], "list_values")
+    fill(blocks_for(n_bins, fill.threads), table, low, n_bins, phases, listed)
+    most = min(_FIRST_DOWN, listed.size)
+    first = listed[:most].get().view(np.int64)
+    n = int(first[0]) * (phases + 1)
+    found = first[1 : n + 1] if n < most else np.concatenate([first[1:], listed[most : n + 1].get().view(np.int64)])
+    return found.reshape(-1, phases + 1)
 
 
 def _sorted_counts(volume: AnyArray, mask: PackedMask | None, phases: int) -> tuple[Int64Array, Int64Array]:
