@@ -118,8 +118,9 @@ def run_one(command: list[str], limit_s: float) -> tuple[list[dict[str, Any]], s
     found = [line for line in lines if line.startswith("[{")]  # compute-sanitizer has the last word
     rows = json.loads(found[-1]) if found else []
     if process.returncode:
-        last = (told.strip() or out.strip() or "nothing said").splitlines()[-1]
-        return rows, f"exit status {process.returncode}: {last[:300]}"
+        said = (told.strip() or out.strip() or "nothing said").splitlines()
+        first = [line.strip("= ") for line in lines if line.startswith("=====")][1:4]  # what a tool found first
+        return rows, f"exit status {process.returncode}: {'; '.join([*first, said[-1]])[:600]}"
     return rows, ""
 
 

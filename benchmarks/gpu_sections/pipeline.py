@@ -80,6 +80,7 @@ def _scans(folder: Path, shape: tuple[int, int, int]) -> list[Path]:
 def _run(
     paths: list[Path], out: Path, backend: str, settings: LungSettings, files: dict[str, Any]
 ) -> tuple[float, str]:
+    run_cohort(paths[:1], out / "first", settings=settings, backend=backend, preview=False)  # compiles kernels
     seconds = []
     for given, folder in ((paths[:1], out / "one"), (paths, out / "all")):
         start = perf_counter()

@@ -126,8 +126,7 @@ def _listed(table: Any, dtype: str, low: int) -> Int64Array:
     import cupy
 
     phases, n_bins = table.shape
-    listed = cupy.empty(1 + n_bins * (phases + 1), np.uint64)
-    listed[:1] = 0
+    listed = cupy.zeros(1 + n_bins * (phases + 1), np.uint64)
     fill = kernel(_COUNT[dtype], "list_values")
     fill(blocks_for(n_bins, fill.threads), table, low, n_bins, phases, listed)
     most = min(_FIRST_DOWN, listed.size)
