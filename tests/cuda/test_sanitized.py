@@ -52,7 +52,7 @@ def run(sanitizer: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_sanitizer_finds_nothing_in_any_kernel(cuda, sanitizer):
     if not hasattr(cuda, "_functions"):
         pytest.skip("CuPy has a device here: compute-sanitizer looks at its kernels")
-    options = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:benchmark")
+    options = ("-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:benchmark")  # -s: a report is seen
     done = run(sanitizer, "-m", "pytest", *options, "tests/cuda/test_every_kernel.py")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
 

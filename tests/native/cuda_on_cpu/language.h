@@ -12,11 +12,12 @@
 #define __restrict__ __restrict
 #define __forceinline__ inline
 #define __launch_bounds__(...)
-// An OS thread runs one block at a time, so this is a block's own storage.
-#define __shared__ static thread_local
-#define CU_SHARED(T, name, ...)           \
-  static thread_local T name __VA_ARGS__; \
-  cuemu::spoil(&name, sizeof(name), &name)
+// An OS thread runs one block at a time, so this is a block's own storage. Bytes, because nothing constructs
+// shared memory: a T with constructors would have a guard that all threads of a block read and write.
+#define CU_SHARED(T, name, ...)                                                     \
+  alignas(T) static thread_local unsigned char name##_bytes[sizeof(T __VA_ARGS__)]; \
+  T(&name) __VA_ARGS__ = reinterpret_cast<T(&) __VA_ARGS__>(name##_bytes);          \
+  cuemu::spoil(&name##_bytes, sizeof(name##_bytes), &name##_bytes)
 #define CU_DYN_SHARED(T, name) T* name = reinterpret_cast<T*>(cuemu::blk.dyn)
 
 #define CUEMU_VEC(T, N)                                     \
