@@ -1,8 +1,9 @@
-"""The calls of `test_every_kernel` under sanitizers, and a kernel that reads past an array, which must be reported."""
+"""The calls of `test_every_kernel` under sanitizers, and watched for reads of what nothing wrote; planted faults."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,22 @@ with standing_in():
     kernel = cupy.RawModule(code=text).get_function("copy")
     kernel((1,), (32,), (cupy.zeros(32, np.int32), cupy.zeros(32, np.int32)))
 """
+READS = """
+import sys
+from cupy_on_cpu._install import standing_in
+with standing_in():
+    import cupy, numpy as np
+    from fastgmm.backends._device_source import device_source
+    text = device_source("cuda/device.h") + (
+        "namespace fg { constexpr int kThreads = 32;"
+        'extern "C" __global__ void __launch_bounds__(kThreads) add(const int* in, int* out, int* sum) {'
+        " out[threadIdx.x] = in[threadIdx.x]; if (sum) atomicAdd(sum, 1); } }")
+    kernel = cupy.RawModule(code=text).get_function("add")
+    given, out, total = (cupy.empty(n, np.int32) for n in (32, 32, 1))
+    exec(sys.argv[1])
+"""
+OPTIONS = ("-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:benchmark")  # -s: a report is seen
+CALL = "kernel((1,), (32,), (given, out, total))"
 
 
 def run(sanitizer: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,8 +60,20 @@ def run(sanitizer: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         "TSAN_OPTIONS": "halt_on_error=1",
         "PYTHONPATH": str(TESTS),
     }
+    return run_python(arguments, environment)
+
+
+def run_python(arguments: Sequence[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, *arguments]
     return subprocess.run(command, cwd=TESTS.parent, env=environment, capture_output=True, text=True)
+
+
+def run_watched(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python where reads of device memory that nothing wrote are errors; g++ alone has the calls for it."""
+    if subprocess.run([os.environ.get("CXX", "g++"), "--version"], capture_output=True).stdout.find(b"clang") >= 0:
+        pytest.skip("clang has another interface for accesses")
+    environment = {name: text for name, text in os.environ.items() if not name.startswith(("COV_", "PYTEST"))}
+    return run_python(arguments, environment | {"CUEMU_WRITTEN": "1", "PYTHONPATH": str(TESTS)})
 
 
 @pytest.mark.slow
@@ -52,8 +81,7 @@ def run(sanitizer: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_sanitizer_finds_nothing_in_any_kernel(cuda, sanitizer):
     if not hasattr(cuda, "_functions"):
         pytest.skip("CuPy has a device here: compute-sanitizer looks at its kernels")
-    options = ("-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:benchmark")  # -s: a report is seen
-    done = run(sanitizer, "-m", "pytest", *options, "tests/cuda/test_every_kernel.py")
+    done = run(sanitizer, "-m", "pytest", *OPTIONS, "tests/cuda/test_every_kernel.py")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
 
 
@@ -62,3 +90,34 @@ def test_a_read_past_an_array_is_reported():
     done = run("address", "-c", PAST_THE_END)
     assert done.returncode
     assert "use-after-poison" in done.stderr
+
+
+@pytest.mark.slow
+def test_every_kernel_reads_what_was_written(cuda):
+    if not hasattr(cuda, "_functions"):
+        pytest.skip("CuPy has a device here: compute-sanitizer's initcheck looks at its kernels")
+    done = run_watched("-m", "pytest", *OPTIONS, "tests/cuda/test_every_kernel.py")
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+
+
+@pytest.mark.parametrize(
+    ("code", "report"),
+    [
+        (f"given.fill(1); total.fill(0); {CALL}; out.get()", None),
+        (f"total.fill(0); {CALL}", "device memory is read that nothing wrote; block (0,0,0), thread 0"),
+        (
+            f"given[:31] = 1; total.fill(0); {CALL}",
+            "device memory is read that nothing wrote; block (0,0,0), thread 31",
+        ),
+        (f"given.fill(1); {CALL}", "device memory is read that nothing wrote; block (0,0,0), thread 0"),
+        ("given.get()", "32 of 32 numbers of an array are read"),
+        ("given[1:] = 0; given + 1", "1 of 32 numbers of an array are read"),
+        ("given[cupy.asarray(np.arange(32) < 30)] = 0; given.sum()", "2 of 32 numbers of an array are read"),
+        ("cupy.add(out, 1, out=total)", "32 of 32 numbers of an array are read"),
+        ("given.fill(1); cupy.add(given, 1, out=out); out.get()", None),
+    ],
+    ids=["written", "kernel", "last", "atomic", "download", "function", "by mask", "operand", "out"],
+)
+def test_reads_of_unwritten_memory_are_reported(code, report):
+    done = run_watched("-c", READS, code)
+    assert report in done.stderr if report else done.returncode == 0, done.stderr[-3000:]

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from cupy_on_cpu import _streams
-from cupy_on_cpu._ndarray import host_of, layout, ndarray, wrap
+from cupy_on_cpu import _streams, _written
+from cupy_on_cpu._ndarray import bare, host_of, hosts_of, layout, ndarray, wrap
 
 _SAME_AS_NUMPY = [
     "absolute",
@@ -73,7 +73,7 @@ _SAME_AS_NUMPY = [
 
 def _from_numpy(name: str):
     def function(*arguments, **options):
-        hosts = {key: host_of(value) for key, value in options.items()}
+        hosts = hosts_of(options)
         result = getattr(np, name)(*map(host_of, arguments), **hosts)
         if isinstance(options.get("out"), ndarray):
             _streams.write(options["out"]._host)
@@ -117,8 +117,9 @@ def zeros_like(array, dtype=None) -> ndarray:
 
 def copyto(target, source, casting="same_kind", where=None) -> None:
     options = {} if where is None else {"where": host_of(where)}
-    np.copyto(host_of(target), host_of(source), casting=casting, **options)
-    _streams.write(target._host)
+    np.copyto(bare(target), host_of(source), casting=casting, **options)
+    _streams.use(target._host, None, is_write=True)
+    _written.mark(target._host, np.broadcast_to(options.get("where", True), target.shape))
 
 
 def arange(*arguments, dtype=None) -> ndarray:
@@ -173,7 +174,7 @@ def unpackbits(packed, axis=None, bitorder="big") -> ndarray:
 
 
 def may_share_memory(first, second, max_work=None) -> bool:
-    return np.may_share_memory(host_of(first), host_of(second))
+    return np.may_share_memory(bare(first), bare(second))
 
 
 shares_memory = may_share_memory

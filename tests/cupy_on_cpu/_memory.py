@@ -5,6 +5,8 @@ import weakref
 
 import numpy as np
 
+from cupy_on_cpu import _written
+
 ALIGNMENT = 512  # CuPy's
 _RUBBISH = 0xCD
 _GUARD = np.frombuffer(bytes(range(7, 7 + 128)), np.uint8)
@@ -21,7 +23,8 @@ class Allocation:
     """A block of bytes between two guards."""
 
     def __init__(self, n_bytes: int) -> None:
-        raw = np.full(n_bytes + ALIGNMENT + 2 * _GUARD.size, _RUBBISH, np.uint8)
+        raw = _written.new_bytes(n_bytes + ALIGNMENT + 2 * _GUARD.size)
+        raw[:] = _RUBBISH
         start = -(raw.ctypes.data + _GUARD.size) % ALIGNMENT + _GUARD.size
         self.data = raw[start : start + n_bytes]
         self._guards = raw[start - _GUARD.size : start], raw[start + n_bytes :][: _GUARD.size]

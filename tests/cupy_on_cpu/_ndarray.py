@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from cupy_on_cpu import _streams
+from cupy_on_cpu import _streams, _written
 from cupy_on_cpu._memory import Allocation, is_pinned
 
 _SCALARS = (bool, int, float, complex, np.generic)
@@ -36,6 +36,18 @@ def host_of(value):
     if isinstance(value, tuple | list):
         return type(value)(host_of(part) for part in value)
     return value
+
+
+def hosts_of(options: dict) -> dict:
+    """Keyword arguments with NumPy's arrays; what is in `out` is not read."""
+    return {name: bare(value) if name == "out" else host_of(value) for name, value in options.items()}
+
+
+def bare(value):
+    """The NumPy array in an array that is going to be written, or those of a tuple."""
+    if isinstance(value, tuple):
+        return tuple(map(bare, value))
+    return value._host if isinstance(value, ndarray) else value
 
 
 def layout(host: np.ndarray, order: str) -> str:
@@ -103,7 +115,7 @@ class ndarray:  # noqa: N801
         )
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
-        hosts = {name: host_of(value) for name, value in options.items()}
+        hosts = hosts_of(options)
         result = getattr(ufunc, method)(*map(host_of, inputs), **hosts)
         if options.get("out"):
             _streams.write(options["out"][0]._host)
@@ -160,8 +172,9 @@ class ndarray:  # noqa: N801
             raise TypeError(f"Unsupported type {type(value)}")
         where = host_of(index)
         part = self._host[where] if _is_basic(index) else None
-        _streams.write(part if isinstance(part, np.ndarray) else self._host)
+        _streams.use(part if isinstance(part, np.ndarray) else self._host, None, is_write=True)
         self._host[where] = host_of(value) if isinstance(value, ndarray) else value
+        _written.mark(self._host, where)
 
     def __len__(self) -> int:
         return len(self._host)
@@ -227,7 +240,7 @@ def _in_place(name: str):
 
 def _forwarded(name: str):
     def method(self, *arguments, **options):
-        hosts = {key: host_of(value) for key, value in options.items()}
+        hosts = hosts_of(options)
         inputs = tuple(map(host_of, arguments))
         result = _seen(self, lambda host: getattr(host, name)(*inputs, **hosts))
         if options.get("out") is not None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cupy_on_cpu import _streams
+from cupy_on_cpu import _streams, _written
 from cupy_on_cpu._memory import check_guards
 from cupy_on_cpu._ndarray import ndarray
 
@@ -55,7 +55,10 @@ def build(text: str, flags: tuple[str, ...] = (), *, program: bool = False) -> P
 
 @functools.cache
 def _library(text: str) -> ctypes.CDLL:
-    return ctypes.CDLL(str(build(text)))
+    library = ctypes.CDLL(str(build(text, _written.FLAGS if _written.WATCHES else ())))
+    if _written.WATCHES:
+        library.emu_device_memory(ctypes.c_void_p(_written.BASE), ctypes.c_size_t(_written.SIZE))
+    return library
 
 
 class RawModule:
@@ -114,7 +117,7 @@ class RawKernel:
         with _streams.LOCK:
             for value, parameter in zip(args, self._parameters, strict=True):
                 if isinstance(value, ndarray):
-                    (_streams.read if parameter.kind == b"r" else _streams.write)(value._host, stream)
+                    _streams.use(value._host, stream, is_write=parameter.kind != b"r")
             self._launch(*((ctypes.c_uint * 3)(*dim) for dim in dims), ctypes.c_size_t(shared_mem), pointers)
             check_guards(self.name)
 

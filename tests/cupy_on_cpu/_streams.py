@@ -17,6 +17,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from cupy_on_cpu import _written
+
 N_DEVICES = 2
 LOCK = threading.RLock()
 _numbers = itertools.count()
@@ -189,6 +191,7 @@ def copy_later(stream: Stream, device: np.ndarray, host: np.ndarray, *, is_uploa
     with LOCK:
         clock = stream.advance()
         _access(stream, device, is_write=is_upload)
+        (_written.mark if is_upload else _written.check)(device)
         _copies.append(_Copy(stream.number, clock[stream.number], device, host, is_upload))
 
 
@@ -207,12 +210,14 @@ class _Region:
 
 def read(array: np.ndarray, stream: Stream | None = None) -> None:
     """Note that an operation of the stream reads these bytes; what it needs has been done when this returns."""
-    _operate(array, stream, is_write=False)
+    use(array, stream, is_write=False)
+    _written.check(array)
 
 
 def write(array: np.ndarray, stream: Stream | None = None) -> None:
     """Note that an operation of the stream writes these bytes."""
-    _operate(array, stream, is_write=True)
+    use(array, stream, is_write=True)
+    _written.mark(array)
 
 
 def create(array: np.ndarray) -> None:
@@ -221,7 +226,7 @@ def create(array: np.ndarray) -> None:
     Memory of a pool may have been in use on that stream just before: to others it is as if it had been written to.
     """
     if id(_root(array)) not in _regions:
-        write(array)
+        use(array, None, is_write=True)
 
 
 def host_waits_for_stream() -> None:
@@ -241,7 +246,8 @@ def check_faults() -> None:
         raise StreamOrderError(found)
 
 
-def _operate(array: np.ndarray, stream: Stream | None, *, is_write: bool) -> None:
+def use(array: np.ndarray, stream: Stream | None, *, is_write: bool) -> None:
+    """Note that an operation of the stream, which may be a kernel, reads or writes some of these bytes."""
     with LOCK:
         stream = stream or get_current_stream()
         _move_before(stream.advance())

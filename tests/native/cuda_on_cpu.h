@@ -14,5 +14,6 @@
 #pragma once
 #define FG_CUDA_ON_CPU 1
 #include "cuda_on_cpu/fibers.h"
+#include "cuda_on_cpu/written.h"
 #include "cuda_on_cpu/language.h"
 #include "cuda_on_cpu/launch.h"
