@@ -30,6 +30,7 @@ FLOORS = {
     "fastgmm.errors": 0,
     "fastgmm._types": 0,
     "fastgmm._arrays": 0,
+    "fastgmm._cgroups": 0,
     "fastgmm._checks": 0,
     "fastgmm._histogram": 0,
     "fastgmm._memory": 0,

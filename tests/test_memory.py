@@ -108,3 +108,41 @@ def test_a_mask_outlives_the_release_of_memory():
 def test_without_the_extension_arrays_come_from_numpy(monkeypatch):
     monkeypatch.setattr(_memory, "_core", None)
     assert _memory.empty((300, 500), np.uint64).flags.owndata
+
+
+@pytest.mark.parametrize(
+    ("files", "membership", "expected"),
+    [
+        ({"memory.max": "max\n"}, "0::/\n", []),
+        ({"a/memory.max": "5000\n", "memory.max": "7000\n"}, "0::/a\n", [5000, 7000]),
+        ({"memory/docker/x/memory.limit_in_bytes": "3000\n"}, "9:memory:/docker/x\n", [3000]),
+        ({"memory/memory.limit_in_bytes": "3000\n"}, None, [3000]),
+        ({"memory.max": "nonsense"}, "0::/\n", []),
+        ({}, None, []),
+    ],
+)
+def test_memory_is_limited_by_all_groups_above_the_process(tmp_path, files, membership, expected):
+    for name, text in files.items():
+        path = tmp_path / "cgroup" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    if membership is not None:
+        (tmp_path / "membership").write_text(membership)
+    assert sorted(_memory._cgroup_limits(tmp_path / "cgroup", tmp_path / "membership")) == expected
+
+
+def test_available_memory_is_the_least_that_is_told(tmp_path, monkeypatch):
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal:  900 kB\nMemAvailable:    50 kB\n")
+    monkeypatch.setattr(_memory, "_MEMINFO", meminfo)
+    monkeypatch.setattr(_memory, "ROOT", tmp_path)
+    monkeypatch.setattr(_memory, "MEMBERSHIP", tmp_path / "none")
+    assert _memory.available_bytes() == 50 << 10
+    (tmp_path / "memory.max").write_text("1000")
+    assert _memory.available_bytes() == 1000
+    (tmp_path / "memory.max").write_text("max")
+    for text in ("MemAvailable: many kB\n", "MemAvailable:\n", "MemTotal: 900 kB\n"):
+        meminfo.write_text(text)
+        assert _memory.available_bytes() is None
+    meminfo.unlink()
+    assert _memory.available_bytes() is None

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fastgmm._arrays import array_module, is_device_array
+from fastgmm._cgroups import MEMBERSHIP, ROOT, cgroups
 from fastgmm._types import AnyArray
 
 try:
@@ -19,6 +22,7 @@ except ImportError:  # no compiler was at hand
 # Below this the allocator of NumPy keeps memory by itself.
 _LEAST_BYTES = 1 << 16
 _PAGE_BYTES = 1 << 12
+_MEMINFO = Path("/proc/meminfo")
 _MAX_TOUCHED_BYTES = 1 << 30  # more is not kept
 
 
@@ -55,3 +59,23 @@ def touch(shape: tuple[int, ...], dtype: Any, n: int) -> None:
         for array in arrays:
             if not make_pages(array):
                 array.reshape(-1).view(np.uint8)[::_PAGE_BYTES] = 0
+
+
+def available_bytes() -> int | None:
+    """Return the memory that new arrays may take without swapping, within the cgroup's limit; None if not told."""
+    limits = [*_machine_limit(_MEMINFO), *_cgroup_limits(ROOT, MEMBERSHIP)]
+    return min(limits, default=None)
+
+
+def _machine_limit(meminfo: Path) -> Iterator[int]:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        for line in meminfo.read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                yield int(line.split()[1]) << 10
+
+
+def _cgroup_limits(root: Path, membership: Path) -> Iterator[int]:
+    for group in cgroups(root, membership, "memory"):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            with contextlib.suppress(OSError, ValueError):  # "max" is no number
+                yield int((group / name).read_text())

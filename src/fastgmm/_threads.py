@@ -8,6 +8,8 @@ import os
 import sys
 from pathlib import Path
 
+from fastgmm._cgroups import MEMBERSHIP, ROOT, cgroups
+
 # More threads than any machine has processors; it keeps absurd numbers out of 32-bit counters.
 MAX_THREADS = 1 << 12
 
@@ -37,7 +39,7 @@ def n_processors() -> int:
         available = len(os.sched_getaffinity(0))
     else:
         available = os.cpu_count() or 1
-    return max(1, min(available, _cgroup_quota(Path("/sys/fs/cgroup"), Path("/proc/self/cgroup"))))
+    return max(1, min(available, _cgroup_quota(ROOT, MEMBERSHIP)))
 
 
 def _default_n_jobs() -> int:
@@ -66,7 +68,7 @@ def _positive_int(text: str) -> int | None:
 def _cgroup_quota(root: Path, membership: Path) -> int:
     """Return the processors that the quotas of this process's cgroups allow, rounded up; MAX_THREADS without one."""
     allowed = MAX_THREADS
-    for group in _cgroups(root, membership):
+    for group in cgroups(root, membership, "cpu"):
         try:
             if (group / "cpu.max").exists():
                 quota, period = (group / "cpu.max").read_text().split()[:2]
@@ -78,19 +80,3 @@ def _cgroup_quota(root: Path, membership: Path) -> int:
         except (OSError, ValueError, ZeroDivisionError):
             continue
     return allowed
-
-
-def _cgroups(root: Path, membership: Path) -> list[Path]:
-    """Return the folders that may hold a processor quota: of versions 2 and 1, from the process's own group upwards."""
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        lines = []
-    groups = {root: None, root / "cpu": None}
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "" or "cpu" in controllers.split(","):
-            top = root / controllers
-            own = top / path.strip("/")
-            groups |= dict.fromkeys(folder for folder in (own, *own.parents) if folder.is_relative_to(top))
-    return list(groups)

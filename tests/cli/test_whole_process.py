@@ -167,3 +167,24 @@ def test_a_run_takes_the_scan_two_label_volumes_and_little_more(tmp_path, test_d
     size = sitk.ReadImage(str(path)).GetNumberOfPixels()
     room = {"published": 80e6, "default": 92e6}[preset]  # on scans this small the fixed part of the default decides
     assert peak <= 2 * size + 2 * size + path.stat().st_size + room
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one processor: OpenBLAS makes no threads anyway")
+@pytest.mark.parametrize("asked", [None, "2"])
+def test_numpy_comes_without_blas_threads_unless_asked_for(asked):
+    code = """
+import os
+from fastgmm.cli import main
+main(["info", "--json"])
+import threadpoolctl
+counts = [pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["internal_api"] == "openblas"]
+print(counts, os.environ.get("OPENBLAS_NUM_THREADS"))
+"""
+    environment = {name: value for name, value in ENVIRONMENT.items() if not name.endswith("_NUM_THREADS")}
+    if asked:
+        environment["OPENBLAS_NUM_THREADS"] = asked
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    counts = ended.stdout.splitlines()[-1]
+    if counts.startswith("[]"):
+        pytest.skip("this NumPy has no OpenBLAS")
+    assert counts == f"[{asked or 1}] {asked}"

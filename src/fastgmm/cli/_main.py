@@ -26,6 +26,7 @@ VERBS = {
     "info": "show versions, backends and threads, or the geometry and HU range of scans",
 }
 _TRACEBACK = "FASTGMM_TRACEBACK"
+_BLAS_THREADS = "OPENBLAS_NUM_THREADS"
 
 
 class UsageError(Exception):
@@ -97,7 +98,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _module(verb: str) -> Any:
-    return importlib.import_module(f"fastgmm.cli.{verb}")
+    with _blas_without_threads():
+        return importlib.import_module(f"fastgmm.cli.{verb}")
 
 
 def _explain(error: Exception) -> tuple[int, str]:
@@ -124,6 +126,19 @@ def _stop(options: argparse.Namespace, code: int, text: str) -> int:
             print_json({"command": options.verb, "error": text})
             sys.stdout.flush()
     return code
+
+
+@contextlib.contextmanager
+def _blas_without_threads() -> Iterator[None]:
+    """Load NumPy without the threads of OpenBLAS: they spin for a while, and no verb multiplies matrices."""
+    if "numpy" in sys.modules or _BLAS_THREADS in os.environ:
+        yield
+        return
+    os.environ[_BLAS_THREADS] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[_BLAS_THREADS]
 
 
 @contextlib.contextmanager

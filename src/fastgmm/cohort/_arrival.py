@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +40,15 @@ class AirSink(VolumeSink):
     label volumes: nothing else runs beside the inflation of the first scan, and what follows finds them warm.
     """
 
-    def __init__(self, below_hu: int | None, backend: str, *, touches_ahead: bool = False) -> None:
+    def __init__(
+        self,
+        below_hu: int | None,
+        backend: str,
+        *,
+        hold: Callable[[int], None] | None = None,
+        touches_ahead: bool = False,
+    ) -> None:
+        self._hold = hold
         self._touches_ahead = touches_ahead
         self._below_hu = below_hu
         self._backend = backend
@@ -47,7 +57,9 @@ class AirSink(VolumeSink):
         self.air: PackedMask | None = None
 
     def memory(self, shape: Shape3) -> Int16Array:
-        """Return memory of an earlier scan, if there is any."""
+        """Return memory of an earlier scan, if there is any; wait until so much may be used."""
+        if self._hold is not None:
+            self._hold(math.prod(shape))
         volume = empty(shape, np.int16)
         if self._below_hu is not None:
             self._found = PackedMask.empty(shape)

@@ -67,7 +67,9 @@ class DevicePlace(Place):
                 for blocks in (self.volumes, self.label_volumes, self.pinned_volumes, self.pinned_labels):
                     blocks.drop_free()
 
-    def sink(self, below_hu: int | None, backend: str, *, touches_ahead: bool) -> VolumeSink:
+    def sink(
+        self, below_hu: int | None, backend: str, *, hold: Callable[[int], None], touches_ahead: bool
+    ) -> VolumeSink:
         """Return what sends slices up as they arrive."""
         return _UploadSink(self)
 

@@ -6,6 +6,7 @@ import os
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
@@ -17,10 +18,10 @@ from fastgmm._histogram import PhasedHistogram
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import Shape3
 from fastgmm.cohort._arrival import Arrival
+from fastgmm.cohort._lanes import each_scan
 from fastgmm.cohort._options import Options
 from fastgmm.cohort._output_folder import OutputFolder
 from fastgmm.cohort._plan import Case, plan_cases
-from fastgmm.cohort._read_ahead import read_ahead
 from fastgmm.cohort._results import Event, Failure, FitResult, OnEvent, error_line
 from fastgmm.cohort._scan_files import find_lungs
 from fastgmm.lung import LungSegmentation, LungSettings, TissueModel, collect_histogram, fit_tissue_model
@@ -135,25 +136,26 @@ def first_pass(cases: list[Case], read: Callable[[Case], Arrival], options: Opti
     With `keep_lungs`, labels are to follow: the masks are kept, and warnings are left to the pass that makes them.
     """
     found = FirstPass({}, {}, [], [])
-    for case, take in read_ahead(cases, read, ahead=options.ahead):
-        start = perf_counter()
-        try:
-            arrival, part, lungs, noted = _count(case, take, options)
-        except Exception as error:
-            fail(found.failures, case, error, options)
-            continue
-        found.parts[case.name] = part
-        if keep_lungs:
-            stays = options.place.stays(arrival, case.total)
-            found.lungs[case.name] = lungs if stays else KeptLungs.keep(lungs)
-            if stays:
-                found.arrivals[case.name] = arrival
-        else:
-            found.warnings += [f"{case.name}: {text}" for text in noted]
-            for text in noted:
+
+    def count(case: Case, take: Callable[[], Arrival], own: Options) -> _Counted:
+        return _count(case, take, own, keep_lungs)
+
+    with closing(each_scan(cases, read, count, options)) as scans:
+        for case, outcome in scans:
+            try:
+                counted = outcome()
+            except Exception as error:
+                fail(found.failures, case, error, options)
+                continue
+            found.parts[case.name] = counted.part
+            if counted.lungs is not None:
+                found.lungs[case.name] = counted.lungs
+            if counted.arrival is not None:
+                found.arrivals[case.name] = counted.arrival
+            found.warnings += [f"{case.name}: {text}" for text in counted.warnings]
+            for text in counted.warnings:
                 options.tell(Event("warning", case, text))
-        options.tell(Event("counted", case, time_s=perf_counter() - start))
-        del arrival
+            options.tell(Event("counted", case, time_s=counted.time_s))
     return found
 
 
@@ -186,14 +188,30 @@ def fail(
     options.tell(Event("failed", case, failures[-1].error))
 
 
-def _count(
-    case: Case, take: Callable[[], Arrival], options: Options
-) -> tuple[Arrival, PhasedHistogram, LungSegmentation, tuple[str, ...]]:
-    """Return a scan, the histogram of its lungs, the lungs, and warnings."""
+@dataclass(frozen=True)
+class _Counted:
+    """What is left of a scan: the histogram of its lungs, these and the scan itself where they are kept, warnings."""
+
+    part: PhasedHistogram
+    lungs: KeptLungs | LungSegmentation | None
+    arrival: Arrival | None
+    warnings: tuple[str, ...]
+    time_s: float
+
+
+def _count(case: Case, take: Callable[[], Arrival], options: Options, keep_lungs: bool) -> _Counted:
+    start = perf_counter()
     options.stage(case, "reading")
     arrival = options.place.receive(take())
     options.stage(case, "lungs")
     lungs = find_lungs(arrival, case, options)
-    kernels: dict[str, Any] = {"backend": options.backend, "n_jobs": options.n_jobs}
+    kernels: dict[str, Any] = {"backend": options.backend, "n_jobs": options.threads}
     part = collect_histogram(arrival.voxels, lungs.mask, options.settings, **kernels)
-    return arrival, part, lungs, (*arrival.scan.warnings, *lungs.warnings)
+    stays = keep_lungs and options.place.stays(arrival, case.total)
+    return _Counted(
+        part,
+        None if not keep_lungs else lungs if stays else KeptLungs.keep(lungs),
+        arrival if stays else None,
+        () if keep_lungs else (*arrival.scan.warnings, *lungs.warnings),
+        perf_counter() - start,
+    )

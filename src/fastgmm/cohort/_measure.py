@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -13,8 +15,10 @@ import numpy as np
 
 from fastgmm._packed_mask import PackedMask
 from fastgmm._types import UInt8Array
+from fastgmm.cohort._arrival import Arrival
 from fastgmm.cohort._cases import EXTENSIONS
 from fastgmm.cohort._fit import fail
+from fastgmm.cohort._lanes import each_scan
 from fastgmm.cohort._options import Options
 from fastgmm.cohort._plan import Case, plan_cases
 from fastgmm.cohort._results import OnEvent, RunResult
@@ -88,16 +92,23 @@ def measure_cohort(
     if labels is None:
         model = model or TissueModel.published()
     result = RunResult(model=model)
-    for case, label_file, lung_file in zip(cases, label_files, lung_files, strict=True):
+    files = dict(zip([case.name for case in cases], zip(label_files, lung_files, strict=True), strict=True))
+
+    def measured(case: Case, take: Callable[[], Arrival], own: Options) -> tuple[dict[str, Any], float]:
         start = perf_counter()
-        try:
-            with options.place.at_work():
-                row = _measure_one(_Job(case, label_file, lung_file, model), options)
-        except Exception as error:
-            fail(result.failures, case, error, options)
-            continue
-        result.note_done(case, perf_counter() - start, row)
-        options.done(case, result.times_s[case.name], row)
+        row = _measure_one(_Job(case, *files[case.name], model), take, own)
+        return row, perf_counter() - start
+
+    read = partial(options.read, find_air=False)
+    with options.place.at_work(), closing(each_scan(cases, read, measured, options)) as scans:
+        for case, outcome in scans:
+            try:
+                row, time_s = outcome()
+            except Exception as error:
+                fail(result.failures, case, error, options)
+                continue
+            result.note_done(case, time_s, row)
+            options.done(case, time_s, row)
     return result
 
 
@@ -121,10 +132,10 @@ def _find(folder: Path, stem: str) -> Path:
     return folder / f"{stem}.nrrd"
 
 
-def _measure_one(job: _Job, options: Options) -> dict[str, Any]:
+def _measure_one(job: _Job, take: Callable[[], Arrival], options: Options) -> dict[str, Any]:
     options.stage(job.case, "reading")
     place = options.place
-    arrival = place.receive(options.read(job.case, find_air=False))
+    arrival = place.receive(take())
     scan = arrival.scan
     labels = None if job.labels is None else _read_labels(job.labels, scan)
     inside = labels if job.lungs is None else _read_values(job.lungs, scan)
@@ -132,7 +143,7 @@ def _measure_one(job: _Job, options: Options) -> dict[str, Any]:
     lungs = place.put_lungs(LungSegmentation(PackedMask.from_array(inside != 0)))
     if labels is None:
         assert job.model is not None, "masks alone come with a model"
-        labels = label_tissue(arrival.voxels, lungs.mask, job.model, backend=options.backend, n_jobs=options.n_jobs)
+        labels = label_tissue(arrival.voxels, lungs.mask, job.model, backend=options.backend, n_jobs=options.threads)
     else:
         labels = place.put(labels)
     options.stage(job.case, "measures")

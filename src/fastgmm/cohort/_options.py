@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from fastgmm._threads import resolve_n_jobs
 from fastgmm.backends import choose_backend
 from fastgmm.cohort._arrival import Arrival
+from fastgmm.cohort._lanes import Lanes
 from fastgmm.cohort._place import Place
 from fastgmm.cohort._plan import Case
 from fastgmm.cohort._results import Event, OnEvent, Row
@@ -32,31 +35,39 @@ class Options:
     li_formula: str = "default"
     on_event: OnEvent | None = None
     place: Place = field(init=False)
+    lanes: Lanes = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "backend", choose_backend(self.backend))
         object.__setattr__(self, "place", _place_of(self.backend))
-        object.__setattr__(self, "n_jobs", resolve_n_jobs(self.n_jobs))
+        object.__setattr__(self, "lanes", Lanes(resolve_n_jobs(self.n_jobs)))
         if self.li_formula not in LI_FORMULAS:
             raise ValueError(f"li_formula must be one of {', '.join(LI_FORMULAS)}, got {self.li_formula!r}")
 
     @property
     def threads(self) -> int:
-        """How many threads may run at a time."""
-        return resolve_n_jobs(self.n_jobs)
+        """How many threads a scan may use now."""
+        return self.lanes.threads
 
     def read(self, case: Case, *, find_air: bool = True) -> Arrival:
         """Read the scan of a case, and find its air on the way unless its lungs are made elsewhere."""
         below_hu = self.settings.air_below_hu if find_air and self.lungs is None else None
         is_first = case.index == 1 and find_air
-        sink = self.place.sink(below_hu, self.backend, touches_ahead=is_first and self.threads > 1)
+        hold = partial(self.lanes.hold, case.name)
+        sink = self.place.sink(below_hu, self.backend, hold=hold, touches_ahead=is_first and self.threads > 1)
         scan = read_scan(case.path, assume_hu=self.assume_hu, series=self.series, sink=sink)
         return self.place.arrival(scan, sink)
 
     @property
     def ahead(self) -> int:
         """How many scans are read before they are asked for."""
-        return self.place.ahead if self.threads > 1 else 0
+        return self.place.ahead if self.lanes.n_jobs > 1 else 0
+
+    def telling(self, on_event: OnEvent) -> Options:
+        """Return the same options for a part of the run that tells its events to someone else."""
+        other = copy.copy(self)
+        object.__setattr__(other, "on_event", on_event)
+        return other
 
     def lungs_path(self, case: Case) -> Path | None:
         """Return the file of a case's lungs where they are made elsewhere: {case} stands for its name."""

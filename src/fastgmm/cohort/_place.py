@@ -20,16 +20,18 @@ from fastgmm.lung import LungSegmentation
 class Place:
     """The machine's memory: nothing moves."""
 
-    # How many scans are read before they are asked for, each by a thread.
-    ahead = 1
+    # How many scans are read before they are asked for, each by a thread; 0 where scans are computed side by side.
+    ahead = 0
 
     def at_work(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context in which the calling thread computes."""
         return contextlib.nullcontext()
 
-    def sink(self, below_hu: int | None, backend: str, *, touches_ahead: bool) -> VolumeSink:
-        """Return what takes the voxels of a scan as they are read."""
-        return AirSink(below_hu, backend, touches_ahead=touches_ahead)
+    def sink(
+        self, below_hu: int | None, backend: str, *, hold: Callable[[int], None], touches_ahead: bool
+    ) -> VolumeSink:
+        """Return what takes the voxels of a scan as they are read; `hold` waits for the memory of so many."""
+        return AirSink(below_hu, backend, hold=hold, touches_ahead=touches_ahead)
 
     def arrival(self, scan: Scan, sink: VolumeSink) -> Arrival:
         """Return a scan that has been read through a sink of this place."""

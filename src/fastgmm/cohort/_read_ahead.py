@@ -1,10 +1,11 @@
-"""Read the next scans while this one is computed."""
+"""Read, or do, the next scans while this one is computed."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from time import monotonic
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -24,12 +25,13 @@ class _Outcome(Generic[Result]):
 
 
 def read_ahead(
-    items: Sequence[Item], read: Callable[[Item], Result], *, ahead: int = 1
-) -> Iterator[tuple[Item, Callable[[], Result]]]:
+    items: Sequence[Item], read: Callable[[Item], Result], *, ahead: int = 1, waiting: int = 0, ending_s: float = 0
+) -> Generator[tuple[Item, Callable[[], Result]]]:
     """Yield each item with a call that returns `read(item)` or raises what reading it raised.
 
-    So many threads as `ahead` says read the items after the one that was yielded last; no more results than that wait.
-    The threads do not keep an interrupted process alive.
+    So many threads as `ahead` says read the items after the one that was yielded last. No more results than `waiting`
+    wait, no more than there are threads by default. The threads do not keep an interrupted process alive; closing the
+    generator waits `ending_s` for them.
     """
     if not ahead or len(items) < 2:
         for item in items:
@@ -37,16 +39,22 @@ def read_ahead(
         return
     outcomes: list[queue.SimpleQueue[_Outcome[Result]]] = [queue.SimpleQueue() for _ in items]
     todo = iter(list(zip(items, outcomes, strict=True)))
-    wanted = threading.Semaphore(ahead)
+    most = max(ahead, waiting)
+    wanted = threading.Semaphore(most)
     stopped = threading.Event()
-    for _ in range(min(ahead, len(items))):
-        threading.Thread(target=_fill, args=(todo, read, wanted, stopped), daemon=True).start()
+    arguments = (todo, read, wanted, stopped)
+    threads = [threading.Thread(target=_fill, args=arguments, daemon=True) for _ in range(min(ahead, len(items)))]
+    for thread in threads:
+        thread.start()
     try:
         for item, outcome in zip(items, outcomes, strict=True):
             yield item, lambda outcome=outcome: _take(outcome, wanted)  # type: ignore[misc]
     finally:
         stopped.set()
-        wanted.release(ahead)
+        wanted.release(most)
+        end = monotonic() + ending_s
+        for thread in threads:
+            thread.join(max(0.0, end - monotonic()))
 
 
 def _fill(

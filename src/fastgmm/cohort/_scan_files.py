@@ -65,7 +65,7 @@ def find_lungs(arrival: Arrival, case: Case, options: Options) -> LungSegmentati
         direction=scan.direction,
         air=arrival.air,
         backend=options.backend,
-        n_jobs=options.n_jobs,
+        n_jobs=options.threads,
     )
 
 
@@ -101,7 +101,7 @@ def _make_files(
 ) -> None:
     scan, voxels, place = arrival.scan, arrival.voxels, files.options.place
     case, options, extension = files.case, files.options, label_extension(scan)
-    kernels: dict[str, Any] = {"backend": options.backend, "n_jobs": options.n_jobs}
+    kernels: dict[str, Any] = {"backend": options.backend, "n_jobs": options.threads}
     files.paths = {kind: output_path(folder, case, kind, extension) for kind in ("lungs", "labels", "median")}
     options.stage(case, "labels")
     spare, labels = (place.labels(scan.shape) for _ in range(2))
@@ -110,17 +110,15 @@ def _make_files(
     label_tissue(voxels, lungs.mask, model, out=labels, **kernels)
     files.submit(_write, files.paths["labels"], place.fetch(labels), scan)
     files.row = measure_scan(arrival, lungs, labels, case, options) if measured else None
-    planes: Future[list[Plane]] | None = None
     if options.preview and files.row is not None:
         files.paths["overlay"] = output_path(folder, case, "overlay", ".png")
         planes = place.aside(files.submit, choose_planes, voxels, labels, scan.spacing_mm, scan.direction)
+        files.submit(_write_picture, files.paths["overlay"], planes, files.row)
     spare = place.renew(spare, lungs_written)
     options.stage(case, "median")
     smooth_labels(labels, options.settings, spacing_mm=scan.spacing_mm, out=spare, **kernels)
     options.stage(case, "writing")
     files.submit(_write, files.paths["median"], place.fetch(spare), scan)
-    if planes is not None and files.row is not None:
-        files.submit(_write_picture, files.paths["overlay"], planes.result(), files.row)
 
 
 def _write(path: Path, fetched: Callable[[], UInt8Array], scan: ScanGeometry) -> None:
@@ -146,19 +144,20 @@ def measure_scan(
             right=lungs.right,
             left=lungs.left,
             backend=options.backend,
-            n_jobs=options.n_jobs,
+            n_jobs=options.threads,
         )
     )
 
 
-def _write_picture(path: Path, planes: list[Plane], row: dict[str, Any]) -> None:
+def _write_picture(path: Path, planes: Future[list[Plane]], row: dict[str, Any]) -> None:
+    """Draw the planes once they are chosen, by a thread that took them up before this."""
     legend = [LegendEntry(c.label, c.name, c.colour, _percent(row[f"{c.key}_percent"])) for c in CLASSES]
     notes = [
         f"lungs {row['lung_volume_ml']:.0f} ml",
         f"involvement {_percent(row['lung_involvement_percent'])}",
         f"window {WINDOW_HU[0]}..{WINDOW_HU[1]} HU, voxel labels",
     ]
-    write_png(path, draw_overlay(planes, row["case"], legend, notes))
+    write_png(path, draw_overlay(planes.result(), row["case"], legend, notes))
 
 
 def _percent(value: float | None) -> str:
