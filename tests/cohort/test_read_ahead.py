@@ -1,4 +1,5 @@
 import threading
+import weakref
 
 import pytest
 
@@ -64,3 +65,33 @@ def test_the_thread_ends_when_the_loop_is_left():
         if thread is not threading.current_thread() and thread.daemon:
             thread.join(5)
     assert threading.active_count() <= before
+
+
+def test_an_error_that_waits_keeps_no_volume_alive():
+    class Volume:
+        pass
+
+    kept = []
+
+    def read(item):
+        volume = Volume()
+        kept.append(weakref.ref(volume))
+        try:
+            raise KeyError(item)
+        except KeyError as error:
+            raise OSError("bad") from error
+
+    for _, take in read_ahead([1, 2], read):
+        with pytest.raises(OSError, match="bad"):
+            take()
+        assert kept[-1]() is None
+
+
+def test_what_is_no_exception_comes_too():
+    def read(item):
+        raise SystemExit(item)
+
+    for item, take in read_ahead([3, 4], read):
+        with pytest.raises(SystemExit) as caught:
+            take()
+        assert caught.value.code == item

@@ -58,6 +58,7 @@ class Lanes:
         """
         n_bytes = n_voxels * _BYTES_PER_VOXEL
         with self._changed:
+            self._held.pop(name, None)
             self._changed.wait_for(lambda: self._has_room(n_bytes))
             self._held[name] = n_bytes
 
@@ -91,28 +92,35 @@ def each_scan(
     if options.place.ahead:
         for case, take in read_ahead(cases, read, ahead=options.ahead):
             yield case, partial(compute, case, take, options)
-    elif min(options.lanes.n_jobs, len(cases)) < 2:
+        return
+    options.lanes.begin(len(cases))
+    if min(options.lanes.n_jobs, len(cases)) < 2:
         for case in cases:
-            yield case, partial(compute, case, partial(read, case), options)
+            yield case, partial(_alone, case, read, compute, options)
     else:
         yield from _side_by_side(cases, read, compute, options)
+
+
+def _alone(case: Case, read: Callable[[Case], Arrival], compute: Compute[Result], options: Options) -> Result:
+    try:
+        return compute(case, partial(read, case), options)
+    finally:
+        options.lanes.done(case.name)
 
 
 def _side_by_side(
     cases: Sequence[Case], read: Callable[[Case], Arrival], compute: Compute[Result], options: Options
 ) -> Generator[tuple[Case, Callable[[], Result]]]:
     events = _Relay(cases)
-    lanes, own = options.lanes, options.telling(events.tell)
-    lanes.begin(len(cases))
+    own = options.telling(events.tell)
 
     def work(case: Case) -> Result:
         try:
-            return compute(case, partial(read, case), own)
+            return _alone(case, read, compute, own)
         finally:
-            lanes.done(case.name)
             events.end(case)
 
-    n_lanes = min(lanes.n_jobs, len(cases))
+    n_lanes = min(options.lanes.n_jobs, len(cases))
     scans = read_ahead(cases, work, ahead=n_lanes, waiting=_WAITING * n_lanes, ending_s=_ENDING_S)
     with closing(scans), closing(events):
         for case, outcome in scans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import traceback
 from collections.abc import Callable, Generator, Iterator, Sequence
 from time import monotonic
 from typing import Generic, TypeVar
@@ -13,15 +14,24 @@ Result = TypeVar("Result")
 
 
 class _Outcome(Generic[Result]):
-    """A value, or the error that came instead."""
+    """A value, or the error that came instead; it keeps nothing alive that those who raised it held."""
 
     def __init__(self, read: Callable[[Item], Result], item: Item) -> None:
         self.value: Result | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         try:
             self.value = read(item)
-        except Exception as error:
+        except BaseException as error:
             self.error = error
+            _forget_locals(error)
+
+
+def _forget_locals(error: BaseException) -> None:
+    """Let go of the volumes that the frames of an error, and of those it came from, would keep while it waits."""
+    chain: BaseException | None = error
+    while chain is not None:
+        traceback.clear_frames(chain.__traceback__)
+        chain = chain.__cause__ or chain.__context__
 
 
 def read_ahead(

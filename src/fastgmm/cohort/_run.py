@@ -74,7 +74,8 @@ def run_cohort(
     inputs : sequence of path-like
         Further files that must not be written to, such as that of the model.
     on_event : callable, optional
-        Called with an `Event` at every step, from the calling thread.
+        Called with an `Event` at every step, from the calling thread. What it raises ends the scan that it is told of,
+        or the run.
 
     Returns
     -------

@@ -6,7 +6,6 @@ JPEG-LS, JPEG 2000 …) by the GDCM inside SimpleITK: pydicom would need further
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from fastgmm._types import AnyArray
 from fastgmm.io._dicom_slices import DicomSlice
 from fastgmm.io._problems import ANOTHER_COPY, require, scan_error
-from fastgmm.io._simpleitk import without_warnings
+from fastgmm.io._quiet import without_python_warnings, without_simpleitk_warnings
 
 _RUN_LENGTH = "1.2.840.10008.1.2.5"
 _BITS = (8, 16, 32)
@@ -31,8 +30,7 @@ class PixelDecoder:
     def stored(self, one: DicomSlice) -> AnyArray:
         """Return the stored numbers of a slice, ndarray of shape (ny, nx)."""
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pydicom's, on values that it mends by itself
+            with without_python_warnings:
                 return self._decode(one)
         except OSError:
             raise
@@ -85,7 +83,7 @@ def _frame_by_simpleitk(one: DicomSlice, syntax: str) -> AnyArray:
         way_out = "decompress the file first (dcmdjpeg, gdcmconv --raw)"
         raise scan_error(one.path, "single frames in compressed DICOM files", f"many frames in {syntax}", way_out)
     sitk = require("SimpleITK", one.path, f"{syntax} pixels")
-    with without_warnings(sitk):
+    with without_simpleitk_warnings:
         rescaled = sitk.GetArrayFromImage(sitk.ReadImage(str(one.path), imageIO="GDCMImageIO"))
     stored: AnyArray = np.rint((rescaled.astype(np.float64) - one.intercept) / one.slope)
     return stored.astype(stored_dtype(one)).reshape(one.shape)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fastgmm.io._problems import require
+from fastgmm.io._quiet import without_python_warnings
 
 _ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 _IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
@@ -101,8 +101,7 @@ def find_slices(path: Path) -> tuple[list[DicomSlice], list[Path]]:
         if mark is None:
             continue
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # pydicom's, on values that it mends by itself
+            with without_python_warnings:
                 dataset = pydicom.dcmread(file, force=not mark, stop_before_pixels=True, specific_tags=_TAGS)
                 slices.extend(_slices_of(file, dataset))
         except Exception:  # a damaged file can raise anything within pydicom

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +10,7 @@ import numpy as np
 from fastgmm._types import Float64Array
 from fastgmm.io._geometry import placement_xyz, shape_from_sizes
 from fastgmm.io._problems import ANOTHER_COPY, one_line, require, scan_error
+from fastgmm.io._quiet import without_simpleitk_warnings
 from fastgmm.io._scan import Scan, ScanHeader
 from fastgmm.io._sink import VolumeSink
 from fastgmm.io._voxels import WholeHU, check_hounsfield, empty_volume, slabs
@@ -22,13 +21,13 @@ def read_with_simpleitk(path: Path, assume_hu: bool, sink: VolumeSink) -> Scan:
     sitk = require("SimpleITK", path, f"{path.suffix or 'such'} files")
     reader = _inform(sitk, path)
     known = _described(sitk, reader, path)
+    volume = empty_volume(path, known.shape, sink)
     try:
-        with without_warnings(sitk):
+        with without_simpleitk_warnings:
             image = reader.Execute()
     except RuntimeError as error:
         raise scan_error(path, "a volume that SimpleITK reads", _reason(error), ANOTHER_COPY) from None
     stored = sitk.GetArrayViewFromImage(image).reshape(known.shape)
-    volume = empty_volume(path, known.shape, sink)
     hu = WholeHU(path)
     done = 0
     for part in slabs(stored):
@@ -48,17 +47,6 @@ def simpleitk_header_of(path: Path) -> ScanHeader:
     return _described(sitk, _inform(sitk, path), path)
 
 
-@contextlib.contextmanager
-def without_warnings(sitk: Any) -> Iterator[None]:
-    """Keep SimpleITK from writing to stderr, and leave its switch for that as it was."""
-    before = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        yield
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(before)
-
-
 def _inform(sitk: Any, path: Path) -> Any:
     """Return a reader that has read the file's header."""
     with open(path, "rb"):
@@ -66,7 +54,7 @@ def _inform(sitk: Any, path: Path) -> Any:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     try:
-        with without_warnings(sitk):
+        with without_simpleitk_warnings:
             reader.ReadImageInformation()
     except RuntimeError as error:
         raise scan_error(path, "a volume that SimpleITK reads", _reason(error), "check the name's extension") from None
