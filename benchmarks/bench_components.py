@@ -42,8 +42,8 @@ def choice(case: str, state: str) -> Group:
 
 
 PANEL = Panel(
-    at_full_size_too=(OURS, OURS_BASELINE, OURS_NUMBA, "fastgmm bool", "cc3d", "scipy"),
-    small_only=("scikit-image", "simpleitk"),
+    at_full_size_too=(OURS, OURS_BASELINE, OURS_NUMBA, "fastgmm bool", "cc3d", "scipy", "simpleitk"),
+    small_only=("scikit-image",),
     strong=("cc3d", "scipy"),
 )
 NOISE_PANEL = Panel(at_full_size_too=(*PANEL.at_full_size_too, "cc3d dust"), strong=(*PANEL.strong, "cc3d dust"))

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813
-from harness.inputs import AIR_BELOW_HU, LARGE, REAL, SMALL, load, lungs, tissue_table
+from harness.inputs import AIR_BELOW_HU, REAL, THORAXES, load, lungs, tissue_table
 from harness.memory import N_THREADS, floor_s
 from harness.paired import OURS, OURS_BASELINE, OURS_NUMBA, Call, Group, ours
 from harness.rows import Panel, stage_test
@@ -35,7 +35,7 @@ CORE_DEPTH_MM = 7.0
 SEED_DEPTH_MM = 5.0
 # Air of the lungs and, from the second on, their vessels and walls; wider steps than the airway's.
 THRESHOLDS_HU = (-900, -700, -500)
-CASES = (SMALL, LARGE, REAL)
+CASES = (*THORAXES, REAL)
 
 
 def _air(case: str) -> PackedMask:
@@ -240,7 +240,7 @@ FLOOD = Panel((*OURS_ROWS, "cc3d", "simpleitk"), small_only=("scipy", "scikit-im
 MEDIAN = Panel((*OURS_ROWS, "numpy sums", "numpy sums by slabs"), small_only=("scipy", "scikit-image", "simpleitk"))
 AIRWAY = Panel((*OURS_ROWS, "simpleitk"), small_only=("cc3d", "scipy"))
 REGION = Panel((*OURS_ROWS, "cc3d"), small_only=("scipy", "scikit-image"))
-SEPARATION = Panel((*OURS_ROWS, "cc3d"), small_only=("scipy", "scikit-image"))
+SEPARATION = Panel((*OURS_ROWS, "cc3d", "scipy", "scikit-image"))
 test_default_preset_opening = stage_test(opening, BALLS, CASES)
 test_default_preset_erosion = stage_test(erosion, BALLS, CASES)
 test_default_preset_closing = stage_test(closing, BALLS, CASES)

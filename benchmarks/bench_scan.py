@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from harness.files import folder, scan_file
-from harness.inputs import LARGE, SCANS, SMALL, load
+from harness.inputs import LARGE, REAL, SCANS, SMALL, THORAXES, load
 from harness.memory import N_THREADS
 from harness.paired import OURS, OURS_BASELINE, Call, Group
 from harness.rows import Panel, stage_test
@@ -27,7 +27,7 @@ ALLOWANCE_MIB = 80e6 / 2**20
 # For the libraries that ask for a number.
 THREADS = {"OMP_NUM_THREADS": str(N_THREADS), "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": str(N_THREADS)}
 # The composition takes part in several rounds, the published method in one.
-PATIENCE = 5.0
+PATIENCE = 8.0
 
 
 class Process:
@@ -137,6 +137,8 @@ def ten_default(case: str, state: str) -> Group:
 
 
 CASES = tuple(case for case in SCANS if case != SMALL)
+# The published rule, in voxels, finds lungs in scans of usual slices only.
+PUBLISHED_CASES = tuple(case for case in (*THORAXES, REAL) if case != SMALL)
 OURS_RUNS = (
     (OURS, "run", {}),
     (OURS_BASELINE, "run", {"FASTGMM_SIMD": "baseline"}),
@@ -144,7 +146,7 @@ OURS_RUNS = (
 )
 RIVALS = ("best packages", "published method")
 PROGRAMS = (*(who for who, _, _ in OURS_RUNS), *RIVALS)
-test_process_published = stage_test(process_published, Panel(PROGRAMS), CASES)
+test_process_published = stage_test(process_published, Panel(PROGRAMS), PUBLISHED_CASES)
 test_process_default = stage_test(process_default, Panel(PROGRAMS[: -len(RIVALS)]), CASES)
 test_ten_scans_published = stage_test(ten_published, Panel((OURS,)), (LARGE,))
 test_ten_scans_default = stage_test(ten_default, Panel((OURS,)), (LARGE,))

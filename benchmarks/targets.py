@@ -36,16 +36,16 @@ class Target(NamedTuple):
         return "" if self.is_limit else self.against
 
     def measured(self, line: Line, row: str) -> float | None:
-        """The ratio in a run, None where it lacks a row."""
+        """The ratio in a run, to a rival the median over its rounds; None where the run lacks a row."""
         if row not in line.medians:
             return None
         if self.against == ALLOWED:
             extra = line.extra.get(row, {})
             return extra["peak_mib"] / extra["limit_mib"] if "limit_mib" in extra else None
-        ours, rival = line.medians[row], self.rival(line)
         if self.is_limit:
-            return ours / line.floor_s if line.floor_s else None
-        return line.medians[rival] / ours if rival in line.medians else None
+            return line.medians[row] / line.floor_s if line.floor_s else None
+        rival = self.rival(line)
+        return line.over_ours[rival] / line.over_ours[row] if rival in line.over_ours else None
 
     def is_reached(self, measured: float, asked: float) -> bool:
         return measured <= asked if self.is_limit else measured >= asked

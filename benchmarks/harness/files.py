@@ -6,7 +6,7 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-from harness.inputs import REAL, load, real_scan_path
+from harness.inputs import REAL_FILES, load, real_scan_path
 
 
 @cache
@@ -20,8 +20,8 @@ def folder() -> Path:
 @cache
 def scan_file(case: str, ending: str) -> Path:
     """Return the scan as a file, compressed as SimpleITK usually does; the real CT as it came."""
-    if case == REAL and ending == "nrrd":
-        return real_scan_path()
+    if case in REAL_FILES and ending == "nrrd":
+        return real_scan_path(case)
     import SimpleITK as sitk  # noqa: N813
 
     path = folder() / f"{case.replace(' ', '_')}.{ending}"

@@ -14,15 +14,22 @@ from fastgmm.volume import PackedMask, binary_opening, filter_components, thresh
 
 AIR_BELOW_HU = -155
 MIN_COMPONENT_VOXELS = 500_000
-REAL_SCAN = "covid_p002_ct.nrrd"
 _FULL_SIZE = 300 * 512 * 512
 
 SMALL, LARGE, LARGEST = "thorax 200x256x256", "thorax 300x512x512", "thorax 827x512x512"
 NOISE = ("noise 10% 200x256x256", "noise 30% 200x256x256", "noise 60% 200x256x256")
 REAL = "p002 133x512x512"
+THICK = "lungdx a0002 30x512x512"
+REAL_FILES = {
+    REAL: "covid_p002_ct.nrrd",
+    THICK: "lungdx_a0002_8mm_ct.nrrd",
+    "imlab id001 64x128x128": "imlab_id001_ct.nrrd",
+    "imlab id002 64x128x128": "imlab_id002_ct.nrrd",
+    "cip 79x64x64": "cip64_ct.nrrd",
+}
 THORAXES = (SMALL, LARGE, *((LARGEST,) if os.environ.get("FASTGMM_BENCH_LARGEST") == "1" else ()))
-SCANS = (*THORAXES, REAL)
-CASES = (*THORAXES, *NOISE, REAL)
+SCANS = (*THORAXES, *REAL_FILES)
+CASES = (*THORAXES, *NOISE, *REAL_FILES)
 COLD_CASES = (SMALL, LARGE)
 
 
@@ -43,10 +50,10 @@ class Input(NamedTuple):
         return 50 if self.is_noise else max(1000, MIN_COMPONENT_VOXELS * self.volume.size // _FULL_SIZE)
 
 
-def real_scan_path() -> Path:
-    """Path of the real CT, or skip."""
+def real_scan_path(name: str) -> Path:
+    """Path of a real CT, or skip."""
     folder = os.environ.get("FASTGMM_TEST_DATA") or Path(__file__).parents[3] / "shared" / "data"
-    path = Path(folder) / REAL_SCAN
+    path = Path(folder) / REAL_FILES[name]
     if not path.is_file():
         pytest.skip(f"no real CT: {path} is not there; FASTGMM_TEST_DATA names another folder")
     return path
@@ -55,8 +62,8 @@ def real_scan_path() -> Path:
 @lru_cache(maxsize=8)
 def load(name: str) -> Input:
     """Return the input of a name."""
-    if name == REAL:
-        scan = read_scan(real_scan_path())
+    if name in REAL_FILES:
+        scan = read_scan(real_scan_path(name))
         return Input(name, scan.volume, scan.spacing_mm)
     shape = tuple(int(n) for n in name.split()[-1].split("x"))
     if name in NOISE:

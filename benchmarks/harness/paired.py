@@ -2,7 +2,7 @@
 
 A group is a stage on an input in one state of memory. Everyone's answer is compared with fastgmm's before anything is
 timed. Then come the rounds, in an order that shifts by one each time: nine for fastgmm and for who needs less than
-0.3 s, fewer for slower rivals (`ROUNDS_BELOW`); who needs 3 s or more is timed once, at the check. A call of less than
+0.9 s, fewer for slower rivals (`ROUNDS_BELOW`); who needs 3 s or more is timed once, at the check. A call of less than
 0.1 s is preceded by an untimed one in warm groups. Ratios are taken round by round against fastgmm, then their median.
 """
 
@@ -23,7 +23,7 @@ from harness import memory
 OURS, OURS_BASELINE, OURS_NUMBA = "fastgmm", "fastgmm baseline", "fastgmm numba"
 ROUNDS, QUICK_S = int(os.environ.get("FASTGMM_BENCH_ROUNDS", "9")), 0.1
 # Rounds of a rival by the seconds of its first call, times `patience`; none after the check where it takes longer.
-ROUNDS_BELOW = ((0.3, ROUNDS), (1.5, min(5, ROUNDS)), (3.0, min(3, ROUNDS)))
+ROUNDS_BELOW = ((0.9, ROUNDS), (1.5, min(5, ROUNDS)), (3.0, min(3, ROUNDS)))
 
 
 def ours(make: Callable[..., "Call"]) -> dict[str, "Call"]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from types import TracebackType
+from typing import Any
 
 
 class Shared:
@@ -44,8 +46,7 @@ def _no_python_warnings() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _no_simpleitk_warnings() -> Iterator[None]:
-    import SimpleITK as sitk  # noqa: N813
-
+    sitk: Any = importlib.import_module("SimpleITK")
     before = sitk.ProcessObject.GetGlobalWarningDisplay()
     sitk.ProcessObject.SetGlobalWarningDisplay(False)
     try:
