@@ -4,7 +4,7 @@ import numpy as np
 import scipy.ndimage
 from published_method import published_model
 
-LOWEST_HU, HIGHEST_HU = -1024, 3071
+LOWEST_HU, HIGHEST_HU = -2048, 3071
 
 
 def count_numpy(volume, mask):
@@ -35,7 +35,7 @@ def count_skimage(volume, mask):
 
 
 def scatter(values, counts):
-    """Counts by value as an array over the range of a scanner."""
+    """Counts by value as an array over the range of the scans here, of which some go below -1024."""
     full = np.zeros(HIGHEST_HU - LOWEST_HU + 1, np.int64)
     full[np.asarray(values, np.int64) - LOWEST_HU] = counts
     return full
