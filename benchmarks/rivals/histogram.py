@@ -4,7 +4,7 @@ import numpy as np
 import scipy.ndimage
 from published_method import published_model
 
-LOWEST_HU, HIGHEST_HU = -2048, 3071
+LOWEST_HU, HIGHEST_HU = -4096, 3071
 
 
 def count_numpy(volume, mask):
