@@ -39,6 +39,10 @@ SECTIONS: dict[str, Callable[[tuple[int, int, int]], list[Row]]] = {
 LIMITS_S = {"tests": 120, "links": 20, "kernels": 60, "rivals": 60, "mixtures": 60, "pipeline": 90, "sanitizer": 28}
 BUDGET_S = 530  # of all sections; what is left of it cuts the limits of the last ones
 TOOLS = ("memcheck", "racecheck", "initcheck", "synccheck")
+# Modules with ON_CUDA = True run on every backend that is usable, cuda among them.
+EVERY_BACKEND = ("backends/test_labels.py", "backends/test_contract.py", "backends/test_histogram.py",
+                 "backends/test_components.py", "backends/test_morphology.py", "backends/test_median.py",
+                 "volume/test_flood.py", "volume/test_ball.py", "volume/test_keep_components.py")  # fmt: skip
 TESTS = ("backends/test_cuda_masks.py", "backends/test_cuda_histogram.py", "cuda", "lung/test_on_cuda.py",
          "cohort/test_run_on_cuda.py")  # fmt: skip
 SANITIZED = "cuda/test_every_kernel.py"  # small calls of all kernels, of volumes, EM and k-means
@@ -73,9 +77,10 @@ def commands(shape: tuple[int, ...]) -> dict[str, list[str]]:
     """Return the command of each section, in the order in which they run."""
     me = [sys.executable, str(HERE / "gpu.py")]
     found = {name: [*me, "--section", name, "--shape", *map(str, shape)] for name in SECTIONS}
-    tests = [str(HERE.parent / "tests" / name) for name in TESTS]
+    tests = [str(HERE.parent / "tests" / name) for name in (*TESTS, *EVERY_BACKEND)]
     pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    found["tests"] = [*pytest, "-n", str(min(os.cpu_count() or 1, 8)), "--dist", "loadgroup", "--maxfail=5", *tests]
+    workers = ["-n", str(min(os.cpu_count() or 1, 8)), "--dist", "loadgroup"]
+    found["tests"] = [*pytest, *workers, "--maxfail=5", "-k", "cuda", *tests]
     tool = shutil.which("compute-sanitizer") or shutil.which("compute-sanitizer", path="/usr/local/cuda/bin")
     small = [*pytest, "-n", "0", str(HERE.parent / "tests" / SANITIZED)]
     for name in TOOLS if tool else ():

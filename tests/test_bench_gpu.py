@@ -137,7 +137,10 @@ def test_the_limits_of_all_sections_leave_time_for_the_nine_minutes(monkeypatch)
     monkeypatch.setattr(gpu.shutil, "which", lambda *arguments, **options: "/bin/compute-sanitizer")
     commands = gpu.commands(FULL_SHAPE)
     assert sum(gpu.LIMITS_S[name.partition(" ")[0]] for name in commands) <= gpu.BUDGET_S < 9 * 60
-    assert all((gpu.HERE.parent / "tests" / name).exists() for name in (*gpu.TESTS, gpu.SANITIZED))
+    assert all((gpu.HERE.parent / "tests" / name).exists() for name in (*gpu.TESTS, *gpu.EVERY_BACKEND, gpu.SANITIZED))
+    tests = gpu.HERE.parent / "tests"
+    on_cuda = {path for path in tests.rglob("test_*.py") if "\nON_CUDA = True\n" in path.read_text(encoding="utf-8")}
+    assert on_cuda == {tests / name for name in gpu.EVERY_BACKEND}
     for tool in ("memcheck", "racecheck", "initcheck", "synccheck"):
         command = commands[f"sanitizer {tool}"]
         assert command[:5] == ["/bin/compute-sanitizer", "--tool", tool, "--error-exitcode", "9"]

@@ -35,7 +35,7 @@ def label_components(
         Neighbours of a voxel: across faces, also edges, also corners.
     out : ndarray of shape (nz, ny, nx), dtype int32 or int64, optional
         Written and returned instead of a new array; C-contiguous, apart from the mask.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -95,7 +95,7 @@ def component_table(
         Not modified.
     connectivity : {6, 18, 26}
         Neighbours of a voxel: across faces, also edges, also corners.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -149,7 +149,7 @@ def filter_components(
         Neighbours of a voxel: across faces, also edges, also corners.
     out : same kind and shape as the mask, optional
         Written and returned instead of a new mask.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -201,7 +201,7 @@ def separate_components(
         Called once.
     connectivity : {6, 18, 26}
         Neighbours of a voxel: across faces, also edges, also corners.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -260,7 +260,7 @@ def keep_components(
         Neighbours of a voxel: across faces, also edges, also corners.
     out : same kind and shape as the mask, optional
         Written and returned instead of a new mask.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.

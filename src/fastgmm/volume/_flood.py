@@ -30,7 +30,7 @@ def geodesic_flood(
         Where the floods may go. Not modified.
     seeds : sequence of masks of the same shape
         One per part; voxels outside the mask do not count.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -91,7 +91,7 @@ def grow_region(
         In the units of the volume, in rising order.
     max_voxels : int, at least 0
         The first region larger than this leaks: it and those of higher thresholds are not taken.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -144,7 +144,7 @@ def fill_holes(mask: MaskT, *, out: MaskT | None = None, backend: str = "auto", 
         Not modified.
     out : same kind and shape as the mask, optional
         Written and returned instead of a new mask.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.

@@ -38,7 +38,7 @@ def histogram(
         Count only where it is set.
     phases : int, 1 to 256
         Count apart by (running index modulo phases); the index runs over the counted voxels in z, y, x order.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -98,7 +98,7 @@ def apply_table(
         Labels are 0 where it is not set.
     out : ndarray of shape (nz, ny, nx), dtype uint8, optional
         Written and returned instead of a new array; C-contiguous, apart from the inputs.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -158,7 +158,7 @@ def threshold_below(
         In the units of the volume (HU for CT). It may lie outside the range of the dtype.
     out : PackedMask of shape (nz, ny, nx), optional
         Written and returned instead of a new one.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.

@@ -35,7 +35,7 @@ def median_filter(
         median 0 stays as it is.
     out : ndarray of shape (nz, ny, nx), dtype uint8, optional
         Written and returned instead of a new array; C-contiguous, apart from `labels`.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.

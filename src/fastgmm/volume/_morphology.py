@@ -30,7 +30,7 @@ def binary_opening(
         How many erosions, and then how many dilations.
     out : same kind and shape as the mask, optional
         Written and returned instead of a new mask.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -91,7 +91,7 @@ def binary_opening_ball(
         axis alone.
     out : same kind and shape as the mask, optional
         Written and returned instead of a new mask.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -148,7 +148,7 @@ def binary_closing_ball(
         axis alone.
     out : same kind and shape as the mask, optional
         Written and returned instead of a new mask.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -208,7 +208,7 @@ def binary_erosion_ball(
         axis alone.
     out : same kind and shape as the mask, optional
         Written and returned instead of a new mask.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.
@@ -264,7 +264,7 @@ def binary_dilation_ball(
         axis alone.
     out : same kind and shape as the mask, optional
         Written and returned instead of a new mask.
-    backend : {"auto", "cpp", "numba", "reference"}
+    backend : {"auto", "cpp", "numba", "reference", "cuda"}
         Implementation to use. The result is the same.
     n_jobs : int, optional
         Threads; -1 for all processors. The result is the same.

@@ -72,7 +72,7 @@ def em_histogram_batch(
     if n_components > _MOST_COMPONENTS:
         raise ValueError(
             f"n_components must be at most {_MOST_COMPONENTS} on a histogram with backend 'cuda', got {n_components}; "
-            "use backend='cpp'"
+            "pass histogram=False, or NumPy rows (cupy.asnumpy) with backend='cpp'"
         )
     most_bins = int(np.diff(batch.spans).max(initial=0)) if n_components > _KEPT_COMPONENTS else 0
     variances = 1.0 / (batch.precisions_cholesky * batch.precisions_cholesky)
@@ -221,7 +221,10 @@ def _tile_of(width: int, launch: Kernel) -> tuple[int, int]:
         tile //= 2
     n_bytes = 8 * (width * (tile + 1) + tile)
     if n_bytes > _SHARED_BYTES:
-        raise ValueError(f"covariance_type 'full' with backend 'cuda' takes up to 3,000 features, got {width - 1}")
+        raise ValueError(
+            f"covariance_type 'full' with backend 'cuda' takes up to 3,000 features, got {width - 1}; "
+            "pass NumPy rows (cupy.asnumpy) with backend='cpp'"
+        )
     return tile, max(n_bytes, 8 * _TILE**2 * launch.threads)
 
 
