@@ -57,7 +57,7 @@ def _ms(value: float) -> str:
 
 
 def _draw_bars(axis: Any, line: Line) -> None:
-    from matplotlib.ticker import LogLocator
+    from matplotlib.ticker import LogLocator, NullFormatter
     from summary import is_ours
 
     names = sorted(line.medians, key=line.medians.__getitem__, reverse=True)
@@ -72,6 +72,7 @@ def _draw_bars(axis: Any, line: Line) -> None:
         box = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
         axis.text(value * 1.12, height, _ms(value), va="center", fontsize=7, bbox=box, zorder=4)
     axis.set_xscale("log")
+    axis.xaxis.set_minor_formatter(NullFormatter())
     axis.xaxis.set_major_locator(LogLocator(numticks=6))
     axis.xaxis.set_major_formatter(lambda value, _: f"{value:g} ms" if value < 1000 else f"{value / 1000:g} s")
     low, high = min(ms + floor_ms) / 2, max(ms)
