@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from cohort.chests import SMALL, SPACING_MM, chest
+from device_traffic import traffic
 
 from fastgmm._arrays import is_device_array, to_host
 from fastgmm.lung import (
@@ -54,6 +55,23 @@ CASES = {"plain": {}, "padded": {"padding": True}, "cut": {"cut_by_field_of_view
 def test_the_default_preset_on_the_device(cuda, case):
     thorax = thorax_phantom((40, 64, 72), **CASES[case])
     check_equal(cuda, thorax.volume, thorax.spacing_mm, LungSettings())
+
+
+@pytest.mark.parametrize("preset", ["published", "default"])
+def test_no_volume_and_no_mask_leaves_the_device(cuda, preset):
+    if preset == "published":
+        volume, spacing, settings = chest(shape=(40, 60, 256)), SPACING_MM, SMALL
+    else:
+        thorax = thorax_phantom((40, 64, 256))
+        volume, spacing, settings = thorax.volume, thorax.spacing_mm, LungSettings()
+    there, model = cuda.asarray(volume), TissueModel.published()
+    with traffic() as seen:
+        lungs = segment_lungs(there, spacing, settings)
+        labels = label_tissue(there, lungs.mask, model)
+        smooth_labels(labels, settings, spacing_mm=spacing)
+        measure(there, lungs.mask, labels, spacing_mm=spacing, case="a", right=lungs.right, left=lungs.left)
+    # Look-up tables, counts of values and tables of components; the smallest array of the volume's shape is a mask.
+    assert seen.largest <= 1 << 16 < volume.size // 8
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 7, 2), (9, 4, 1)])
