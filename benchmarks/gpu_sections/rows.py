@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 FULL_SHAPE = (827, 512, 512)
-# Milliseconds for FULL_SHAPE on a card with about 4.3 TB/s; derived in docs/gpu.md.
+# Milliseconds for FULL_SHAPE on a card with about 4.3 TB/s, predicted before a kernel ran; docs/gpu.md compares.
 PREDICTED_MS = {
     "threshold and pack": 0.14,
     "opening": 0.08,
