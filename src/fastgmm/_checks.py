@@ -92,16 +92,40 @@ def check_apart(out: AnyArray, *inputs: Any) -> None:
 
 
 def check_same_memory(value: Any, name: str, *inputs: Any) -> None:
-    """Raise if the array or `PackedMask` is a NumPy one and an input a CuPy one, or the other way round."""
+    """Raise unless the array or `PackedMask` is where the inputs are: a NumPy one, or a CuPy one on the same GPU."""
     for given in inputs:
-        if given is not None and on_device(value) != on_device(given):
+        if given is None:
+            continue
+        if on_device(value) != on_device(given):
             kinds = ("a NumPy array", "a CuPy array")
             raise TypeError(f"{name} must be {kinds[on_device(given)]} as the input is, got {kinds[on_device(value)]}")
+        if on_device(value):
+            check_same_gpu(value, name, given, "the input")
 
 
 def on_device(value: Any) -> bool:
     """Whether the array or `PackedMask` is on the GPU."""
     return is_device_array(_words_or_self(value))
+
+
+def check_same_gpu(value: Any, name: str, given: Any, name_of_given: str) -> None:
+    """Raise ValueError if two CuPy arrays or masks are on different GPUs."""
+    found, wanted = (int(_words_or_self(array).device) for array in (value, given))
+    if found != wanted:
+        raise ValueError(f"{name} must be on GPU {wanted} as {name_of_given} is, got one on GPU {found}")
+
+
+def check_current_gpu(value: Any) -> None:
+    """Raise ValueError if a CuPy array or mask on one GPU meets another as CuPy's current one."""
+    array = _words_or_self(value)
+    if not is_device_array(array):
+        return
+    here, current = int(array.device), int(type(array.device)())
+    if here != current:
+        raise ValueError(
+            f"the array of shape {value.shape} is on GPU {here}, but CuPy's current one is GPU {current}; "
+            f"call within 'with cupy.cuda.Device({here}):', or bring the array here with cupy.asarray"
+        )
 
 
 def _words_or_self(value: Any) -> Any:

@@ -8,13 +8,13 @@ import pytest
 
 from fastgmm.backends import _registry, can_use, choose_backend
 from fastgmm.errors import BackendUnavailableError
-from fastgmm.volume import PackedMask, threshold_below
+from fastgmm.volume import PackedMask, binary_opening, histogram, threshold_below
 
 CUPY_ARRAY = type("ndarray", (), {"__module__": "cupy"})()
 HOST = np.zeros((1, 2, 3), np.int16)
 
 
-def cupy_that(*, n_devices=0, error=None, driver=0, runtime_version=13000):
+def cupy_that(*, n_devices=0, error=None, driver=0, runtime_version=13000, nvrtc_error=""):
     """A CuPy that imports, on a machine of that kind."""
     failure = type("CUDARuntimeError", (RuntimeError,), {})
 
@@ -29,7 +29,12 @@ def cupy_that(*, n_devices=0, error=None, driver=0, runtime_version=13000):
         driverGetVersion=lambda: driver,
         runtimeGetVersion=lambda: runtime_version,
     )
-    return SimpleNamespace(cuda=SimpleNamespace(runtime=runtime))
+
+    def version():
+        raise RuntimeError(nvrtc_error)
+
+    nvrtc = SimpleNamespace(getVersion=version)
+    return SimpleNamespace(cuda=SimpleNamespace(runtime=runtime, nvrtc=nvrtc))
 
 
 OLD = "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version"
@@ -40,6 +45,10 @@ MACHINES = [
     (cupy_that(error="cudaErrorNoDevice: no CUDA-capable device is detected", driver=13000), "there is no CUDA device"),
     (cupy_that(error="cudaErrorUnknown: odd", driver=13000), "cudaErrorUnknown: odd"),
     (cupy_that(driver=13000), "there is no CUDA device"),
+    (
+        cupy_that(n_devices=1, driver=13000, nvrtc_error="Failure finding libnvrtc.so.13"),
+        "CuPy cannot load NVRTC, which compiles the kernels: Failure finding libnvrtc",
+    ),
 ]
 
 
@@ -83,3 +92,32 @@ def test_nothing_moves_between_the_memories_unasked(cuda):
         threshold_below(volume, 0, backend="cpp")
     with pytest.raises(TypeError, match="out must be a CuPy array as the input is, got a NumPy array"):
         threshold_below(volume, 0, out=mask)
+
+
+@pytest.fixture
+def two_gpus(cuda):
+    if cuda.cuda.runtime.getDeviceCount() < 2:
+        pytest.skip("needs two GPUs")
+    return cuda
+
+
+def test_arrays_lie_on_the_current_gpu(two_gpus):
+    volume = two_gpus.asarray(HOST)
+    with two_gpus.cuda.Device(1):
+        mask = PackedMask(two_gpus.zeros((1, 2, 1), np.uint64), HOST.shape)
+        with pytest.raises(
+            ValueError, match=r"shape \(1, 2, 3\) is on GPU 0, but .* current one is GPU 1; .*Device\(0\)"
+        ):
+            threshold_below(volume, 0)
+        assert binary_opening(mask, 1).count() == 0
+    with pytest.raises(ValueError, match=r"is on GPU 1, but CuPy's current one is GPU 0"):
+        histogram(volume, mask)
+    assert threshold_below(volume, 1).count() == 6
+
+
+def test_out_lies_on_the_gpu_of_the_input(two_gpus):
+    volume = two_gpus.asarray(HOST)
+    with two_gpus.cuda.Device(1):
+        out = PackedMask(two_gpus.zeros((1, 2, 1), np.uint64), HOST.shape)
+    with pytest.raises(ValueError, match="out must be on GPU 0 as the input is, got one on GPU 1"):
+        threshold_below(volume, 1, out=out)

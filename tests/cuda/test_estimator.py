@@ -219,3 +219,22 @@ def test_the_gpu_of_the_rows_is_the_current_one(cuda, monkeypatch):
     model = FastGMM(2).fit(there)
     model.predict(there), model.score(there, sample_weight=weights), model.entropy(there)
     assert entered == [0, 0, 0, 0]
+
+
+def test_a_model_works_where_the_rows_lie(cuda):
+    if cuda.cuda.runtime.getDeviceCount() < 2:
+        pytest.skip("needs two GPUs")
+    for X, weights in (make_rows(2), (make_integers(), np.linspace(0.5, 1.5, len(make_integers())))):
+        with cuda.cuda.Device(1):
+            there, w = cuda.asarray(X), cuda.asarray(weights)
+        judge, model = FastGMM(2, random_state=0).fit(X, None, weights), FastGMM(2, random_state=0)
+        assert_same_model(model.fit(there, None, w), judge)
+        assert int(model.predict(there).device) == 1
+        assert model.score(there, sample_weight=w) == pytest.approx(judge.score(X, sample_weight=weights))
+        assert model.bic(there) == pytest.approx(judge.bic(X))
+        with pytest.raises(ValueError, match=r"is on GPU 1, but CuPy's current one is GPU 0; .*Device\(1\)"):
+            FastGMM(2).fit_stream([there])
+        with pytest.raises(ValueError, match="sample_weight must be on GPU 1 as X is, got one on GPU 0"):
+            model.fit(there, None, cuda.asarray(weights))
+        with pytest.raises(ValueError, match="out must be on GPU 1 as X is, got one on GPU 0"):
+            model.predict(there, out=cuda.empty(len(X), np.int64))

@@ -14,18 +14,32 @@ SANITIZERS = {
     # A library has its own blocks then, which a worker touches before its fibers do: their storage is no race.
     "thread": "-fsanitize=thread -fno-gnu-unique",
 }
-PAST_THE_END = """
+PLANTED = """
+import sys
 from cupy_on_cpu._install import standing_in
 with standing_in():
     import cupy, numpy as np
     from fastgmm.backends._device_source import device_source
     text = device_source("cuda/device.h") + (
         "namespace fg { constexpr int kThreads = 32;"
-        'extern "C" __global__ void __launch_bounds__(kThreads) copy(const int* in, int* out) {'
-        " out[threadIdx.x] = in[threadIdx.x + 1]; } }")
+        'extern "C" __global__ void __launch_bounds__(kThreads) copy(const int* in, int* out) {' + sys.argv[1] + "} }")
     kernel = cupy.RawModule(code=text).get_function("copy")
-    kernel((1,), (32,), (cupy.zeros(32, np.int32), cupy.zeros(32, np.int32)))
+    given = cupy.asarray(np.arange(32, dtype=np.int32))
+    kernel((1000,), (32,), (given, cupy.zeros(32, np.int32)))
 """
+FAULTS = {  # the sanitizer, the body of a kernel, what is reported
+    "past the end": ("address", "out[threadIdx.x] = in[threadIdx.x + 1];", "use-after-poison"),
+    "shift": ("address", "out[threadIdx.x] = 1 << (in[threadIdx.x] + 1);", "shift exponent 32 is too large"),
+    "overflow": ("address", "out[threadIdx.x] = in[threadIdx.x] * 100000000;", "signed integer overflow"),
+    "race of threads": ("thread", "if (blockIdx.x == 0) out[threadIdx.x / 2] = in[threadIdx.x];", "data race"),
+    "race of blocks": ("thread", "if (threadIdx.x == 0) out[0]++;", "data race"),
+    "missing barrier": (
+        "thread",
+        "CU_SHARED(int, turned, [32]); turned[threadIdx.x] = in[threadIdx.x];"
+        " atomicAdd(out + threadIdx.x, turned[31 - threadIdx.x]);",
+        "data race",
+    ),
+}
 READS = """
 import sys
 from cupy_on_cpu._install import standing_in
@@ -54,6 +68,7 @@ def run(sanitizer: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         pytest.skip(f"{compiler} has no {names[0]}")
     environment = {name: text for name, text in os.environ.items() if not name.startswith(("COV_", "PYTEST"))}
     environment |= {
+        "CUEMU_WORKERS": "2",
         "CUEMU_CXXFLAGS": f"{SANITIZERS[sanitizer]} -g1",
         "LD_PRELOAD": " ".join(libraries),
         "ASAN_OPTIONS": "detect_leaks=0",
@@ -86,10 +101,22 @@ def test_a_sanitizer_finds_nothing_in_any_kernel(cuda, sanitizer):
 
 
 @pytest.mark.slow
-def test_a_read_past_an_array_is_reported():
-    done = run("address", "-c", PAST_THE_END)
+@pytest.mark.parametrize(("sanitizer", "body", "report"), FAULTS.values(), ids=list(FAULTS))
+def test_a_planted_fault_is_reported(sanitizer, body, report):
+    done = run(sanitizer, "-c", PLANTED, body)
     assert done.returncode
-    assert "use-after-poison" in done.stderr
+    assert report in done.stderr, done.stderr[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sanitizer", SANITIZERS)
+def test_a_kernel_without_a_fault_is_not_reported(sanitizer):
+    body = (
+        "CU_SHARED(int, turned, [32]); turned[threadIdx.x] = in[threadIdx.x]; __syncthreads();"
+        " atomicAdd(out + threadIdx.x, turned[31 - threadIdx.x]);"
+    )
+    done = run(sanitizer, "-c", PLANTED, body)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.slow

@@ -60,3 +60,4 @@ runtime = SimpleNamespace(
     deviceSynchronize=lambda: Device().synchronize(),
     is_hip=False,
 )
+nvrtc = SimpleNamespace(getVersion=lambda: (13, 0))

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 
 from fastgmm._arrays import to_device
-from fastgmm._checks import on_device
+from fastgmm._checks import check_current_gpu, on_device
 from fastgmm._packed_mask import PackedMask
 from fastgmm.backends._contract import Backend
 from fastgmm.errors import BackendUnavailableError
@@ -96,8 +96,14 @@ def arrays_for(kernels: Any, *arrays: Any) -> tuple[Any, ...]:
 
 
 def get_backend(name: str = "auto", *arrays: Any) -> Backend:
-    """Return the backend's module for the arrays, or raise `BackendUnavailableError`."""
-    return cast(Backend, _load(choose_backend(name, *arrays)))
+    """Return the backend's module for the arrays, or raise `BackendUnavailableError`.
+
+    CuPy arrays must be on the GPU that is current, where kernels run and results are made: others are a ValueError.
+    """
+    chosen = choose_backend(name, *arrays)
+    for array in arrays if chosen == "cuda" else ():
+        check_current_gpu(array)
+    return cast(Backend, _load(chosen))
 
 
 def _memory_of(arrays: tuple[Any, ...]) -> str:

@@ -76,6 +76,10 @@ def require_device() -> None:
         raise ImportError(_why_no_device(runtime, str(error))) from error
     if not n_devices:
         raise ImportError("there is no CUDA device (CUDA_VISIBLE_DEVICES may hide it)")
+    try:
+        cupy.cuda.nvrtc.getVersion()
+    except RuntimeError as error:
+        raise ImportError(f"CuPy cannot load NVRTC, which compiles the kernels: {error}") from error
 
 
 def _why_no_device(runtime: Any, message: str) -> str:

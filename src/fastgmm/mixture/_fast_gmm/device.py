@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from fastgmm._arrays import array_module, is_device_array
+from fastgmm._checks import check_same_gpu
 from fastgmm._types import AnyArray, Float64Array
 from fastgmm.mixture._fast_gmm.array_api import as_numpy
 from fastgmm.mixture._rows import CHUNK_ROWS
@@ -19,8 +20,12 @@ FLOATS = [np.float64, np.float32]
 
 
 def check_beside(value: Any, name: str, X: Any, name_of_X: str = "X") -> None:
-    """Raise if one of the two is on a GPU and the other is not; None and single numbers are nowhere."""
-    if value is None or isinstance(value, Real) or is_device_array(value) == is_device_array(X):
+    """Raise if one of the two is on a GPU and the other is not, or on another; None and single numbers are nowhere."""
+    if value is None or isinstance(value, Real):
+        return
+    if is_device_array(value) == is_device_array(X):
+        if is_device_array(X):
+            check_same_gpu(value, name, X, name_of_X)
         return
     if is_device_array(X):
         found = "a NumPy array" if isinstance(value, np.ndarray) else type(value).__name__

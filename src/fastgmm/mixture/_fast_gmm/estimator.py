@@ -251,7 +251,8 @@ precisions_init, random_state, warm_start, verbose, verbose_interval
         ----------
         chunks : iterable of array-likes of shape (any, n_features), or a function that returns one
             Must give the same rows every time it is gone over: a list, or a function that opens a file, but not a
-            generator. One column of integers is counted in a single pass. All NumPy's or all CuPy's.
+            generator. One column of integers is counted in a single pass. All NumPy's, or all
+            CuPy's on the current GPU.
 
         Returns
         -------

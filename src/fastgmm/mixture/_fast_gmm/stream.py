@@ -11,6 +11,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import _get_feature_names
 
 from fastgmm._arrays import is_device_array
+from fastgmm._checks import check_current_gpu
 from fastgmm._types import AnyArray, Float64Array
 from fastgmm.backends import arrays_for, backend_for, get_backend
 from fastgmm.backends._contract import Backend
@@ -36,6 +37,7 @@ def stream_rows(model: Any, chunks: Chunks) -> tuple[Rows, np.dtype[Any], AnyArr
     first = next(passed, None)
     if first is None:
         raise ValueError("chunks must give at least one array, got none")
+    check_current_gpu(first)
     model.backend_ = backend_for(model.backend, first)
     kernels, n_jobs = get_backend(model.backend_), n_jobs_of(model)
     names = None if is_device_array(first) else _get_feature_names(first)
@@ -99,6 +101,7 @@ def _counted(chunks: Iterable[Any], kernels: Backend, n_jobs: int) -> ArrayRows:
     for chunk in chunks:
         if not is_integer_column(chunk):
             raise TypeError("every chunk must be one column of integers as the first one")
+        check_current_gpu(chunk)
         rows = chunk if is_device_array(chunk) else np.asarray(chunk)
         if rows.dtype.kind not in "iu":
             raise ValueError("every chunk must be without missing values")
