@@ -79,6 +79,14 @@ CALLS: dict[str, tuple[Callable[[Arrays], Any], Callable[[Arrays], float]]] = {
     "components and selection": (lambda a: fg.filter_components(a.opened, two_lungs), lambda a: a.volume.size / 4),
     "closing 30 + 20": (lambda a: closing(a.lungs), lambda a: a.volume.size / 2),
     "closing 30 + 20 in the lungs' box": (lambda a: closing(a.box), lambda a: 4 * a.box.words.nbytes),
+    "flood of the air from the lungs": (
+        lambda a: fg.geodesic_flood(a.air, [a.lungs])[0],
+        lambda a: a.volume.size / 4,
+    ),
+    "region grown from the lungs": (
+        lambda a: fg.grow_region(a.volume, a.lungs, (-600, -400, AIR_HU), a.volume.size)[0],
+        lambda a: 2.125 * a.volume.size,
+    ),
     "histogram": (lambda a: fg.histogram(a.volume, a.lungs, phases=4), lambda a: 2.125 * a.volume.size),
     "labels": (lambda a: fg.apply_table(a.volume, a.table, a.lungs), lambda a: 3.125 * a.volume.size),
     "median": (lambda a: fg.median_filter(a.labels, 4), lambda a: 2 * a.volume.size),
