@@ -58,6 +58,7 @@ def _start_rows(n: int) -> list[Row]:
     from fastgmm import FastGMM
 
     X, _ = _rows(n, START_FEATURES, "float64")
+    on_host = X.get()
 
     def fit(rows: Any) -> np.ndarray:
         with warnings.catch_warnings():
@@ -65,7 +66,7 @@ def _start_rows(n: int) -> list[Row]:
             return np.asarray(FastGMM(N_COMPONENTS, max_iter=1, random_state=0).fit(rows).means_)
 
     name = f"k-means start and a step, {n} rows, d = {START_FEATURES}"
-    return _on_both_sides(name, lambda: fit(X.get()), lambda: fit(X), lambda a, b: np.allclose(a, b, rtol=1e-6))
+    return _on_both_sides(name, lambda: fit(on_host), lambda: fit(X), lambda a, b: np.allclose(a, b, rtol=1e-6))
 
 
 def _batch_rows(n_fits: int) -> list[Row]:
